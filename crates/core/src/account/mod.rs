@@ -1,0 +1,24 @@
+//! The account: everything that decides whether a code is good, as one value.
+
+use std::sync::Arc;
+
+/// Whose account it is: the issuer's configured name and the token's subject, both compared as bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId {
+    issuer: Arc<str>,
+    subject: Box<str>,
+}
+
+impl AccountId {
+    pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<Box<str>>) -> Self {
+        Self { issuer: issuer.into(), subject: subject.into() }
+    }
+
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}

@@ -1,0 +1,98 @@
+//! Where accounts are kept: load many, swap many, scan, delete. Any engine with a conditional write can be
+//! one. A store never sees inside an account, and must never answer for a write that is not on the disk.
+
+use einmal_core::account::AccountId;
+use std::future::Future;
+use std::pin::Pin;
+
+/// 64 random bits, drawn at each write and compared only for equality. A counter would come back after a
+/// delete or a restore and let a stale copy overwrite a newer state.
+pub type Version = u64;
+
+/// Which key of the keyring sealed a part.
+pub type KeyId = u32;
+
+/// One sealed part of an account, the guard or the vault, as a store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedPart {
+    pub version: Version,
+    pub key_id: KeyId,
+    pub sealed: Vec<u8>,
+}
+
+/// Both parts of an account, as one statement read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedAccount {
+    pub guard: SealedPart,
+    pub vault: SealedPart,
+}
+
+/// What must be in the store for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// No row: the write makes the account. It must then bring a vault.
+    Absent,
+    /// A row whose guard has this version.
+    Version(Version),
+}
+
+/// A conditional write of one account.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    pub id: AccountId,
+    pub expected: Expected,
+    pub guard: SealedPart,
+    /// Only if it changed.
+    pub vault: Option<SealedPart>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwapOutcome {
+    Swapped,
+    /// The store held something else than expected, and nothing was written.
+    Conflict,
+}
+
+/// Something broke. A conflict is no error.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The engine could not be reached, refused, or its answer to a commit is unknown. The write may or may
+    /// not have happened: never settle that by reading back, another writer may have written what one reads.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored is not what this version wrote: damaged, or made by something else.
+    #[error("store damaged: {0}")]
+    Damaged(String),
+}
+
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The obligations of an engine. Its contract suite is `tests/it/contract`.
+pub trait Store: Send + Sync {
+    /// The accounts in the order of `ids`. Guard and vault of one account MUST come from one snapshot.
+    fn load_many(&self, ids: Vec<AccountId>) -> StoreFuture<'_, Vec<Option<SealedAccount>>>;
+
+    /// Each swap on its own, in the order given. Guard and vault of one swap MUST be written together or not at all. It MUST NOT
+    /// return before everything it reports as swapped is on the disk. Several calls may share one commit; the same
+    /// account may be in several.
+    fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>>;
+
+    /// Removes the account if its guard has this version.
+    fn delete(&self, id: AccountId, expected: Version) -> StoreFuture<'_, SwapOutcome>;
+
+    /// Up to `limit` accounts after `after`, in the order of (issuer, subject) as bytes.
+    fn scan(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<(AccountId, SealedAccount)>>;
+
+    /// A small named value of the store itself, such as the keyring's check value.
+    fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>>;
+
+    /// Sets a property, durably.
+    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()>;
+
+    /// Whether a write can be committed right now, by committing one that changes nothing.
+    fn probe(&self) -> StoreFuture<'_, ()>;
+}
