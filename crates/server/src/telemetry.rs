@@ -10,9 +10,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 pub fn init(log: &Log) -> Result<(), TryInitError> {
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(io::stdout).boxed(),
-        LogFormat::Text => {
-            fmt::layer().with_ansi(io::stdout().is_terminal()).with_writer(io::stdout).boxed()
-        }
+        LogFormat::Text => fmt::layer().with_ansi(io::stdout().is_terminal()).with_writer(io::stdout).boxed(),
     };
     tracing_subscriber::registry().with(lines.with_filter(log.level.clone())).try_init()
 }

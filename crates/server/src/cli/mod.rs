@@ -13,7 +13,9 @@ use std::process::ExitCode;
 /// einmal verifies one-time passwords: codes of authenticator apps and devices, and codes that it makes itself.
 #[derive(Parser)]
 #[command(name = "einmal", version, about, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration.")]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration."
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

@@ -1,7 +1,7 @@
 //! Durations as operators write them: `30s`, `5m`, `1h 30m`. Whole seconds, because nothing here needs less.
 
 /// Seconds; `None` for what is no duration or has a fraction of a second.
-pub fn parse_seconds(text: &str) -> Option<u64> {
+pub(super) fn parse_seconds(text: &str) -> Option<u64> {
     // humantime takes a bare 0 without a unit; here a unit is always written.
     if !text.contains(|c: char| c.is_ascii_alphabetic()) {
         return None;

@@ -35,7 +35,10 @@ pub(super) fn read(section: &mut Section<'_>) -> Http {
     let listen = address(section, "listen", ([127, 0, 0, 1], 8080));
     let management_listen = address(section, "management_listen", ([127, 0, 0, 1], 9090));
     if listen == management_listen && listen.port() != 0 {
-        section.refuse("management_listen", format!("found {listen}, expected another address than http.listen"));
+        section.refuse(
+            "management_listen",
+            format!("found {listen}, expected another address than http.listen"),
+        );
     }
     let public_url = section
         .parsed("public_url", "a URL such as https://otp.example.com", base_url)
@@ -57,7 +60,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Http {
 
 fn address(section: &mut Section<'_>, key: &str, default: ([u8; 4], u16)) -> SocketAddr {
     section
-        .parsed(key, "an IP address and a port such as 127.0.0.1:8080 or [::1]:8080", |text| text.parse().ok())
+        .parsed(key, "an IP address and a port such as 127.0.0.1:8080 or [::1]:8080", |text| {
+            text.parse().ok()
+        })
         .unwrap_or_else(|| default.into())
 }
 

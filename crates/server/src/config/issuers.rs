@@ -18,7 +18,7 @@ pub(super) const KEYS: &[Key] = &[
 
 const LINKED_IDENTITY_KEYS: &[Key] = &[Key::value("claim"), Key::value("provider"), Key::value("clients")];
 
-pub const DEFAULT_NAME: &str = "main";
+pub(super) const DEFAULT_NAME: &str = "main";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerConfig {
@@ -96,8 +96,7 @@ impl SigningAlgorithm {
 }
 
 const NAME_EXPECTED: &str = "1 to 64 of the characters A-Z a-z 0-9 _ -";
-const URL_EXPECTED: &str =
-    "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
+const URL_EXPECTED: &str = "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
 const POINTER_EXPECTED: &str = "a JSON pointer such as \"/registered_at\"";
 const ALGORITHMS_EXPECTED: &str =
     "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA (asymmetric ones only)";

@@ -1,8 +1,8 @@
 //! `[keyring]`: where the keys are that seal accounts. Reading and checking them is the keyring's own business.
 
 use super::keys::Key;
-use super::section::Section;
 use super::secret::Secret;
+use super::section::Section;
 use std::path::PathBuf;
 
 pub(super) const KEYS: &[Key] = &[Key::value("file"), Key::value("env")];

@@ -5,12 +5,12 @@ use super::fault::Fault;
 use super::tree::{Node, Table, Value};
 
 /// A key of a table, and what may stand there.
-pub struct Key {
+pub(super) struct Key {
     pub name: &'static str,
     pub kind: Kind,
 }
 
-pub enum Kind {
+pub(super) enum Kind {
     Value,
     /// Text, or `{ file = "path" }`, or `{ env = "NAME" }`.
     Secret,
@@ -37,24 +37,24 @@ pub(super) const ROOT: &[Key] = &[
 const SECRET_SOURCE: &[Key] = &[Key::value("file"), Key::value("env")];
 
 impl Key {
-    pub const fn value(name: &'static str) -> Self {
+    pub(super) const fn value(name: &'static str) -> Self {
         Self { name, kind: Kind::Value }
     }
 
-    pub const fn secret(name: &'static str) -> Self {
+    pub(super) const fn secret(name: &'static str) -> Self {
         Self { name, kind: Kind::Secret }
     }
 
-    pub const fn table(name: &'static str, keys: &'static [Self]) -> Self {
+    pub(super) const fn table(name: &'static str, keys: &'static [Self]) -> Self {
         Self { name, kind: Kind::Table(keys) }
     }
 
-    pub const fn unsupported(name: &'static str) -> Self {
+    pub(super) const fn unsupported(name: &'static str) -> Self {
         Self { name, kind: Kind::Unsupported }
     }
 
     /// The keys inside of this one, whichever index is asked for.
-    pub fn inner(&self) -> &'static [Self] {
+    pub(super) fn inner(&self) -> &'static [Self] {
         match self.kind {
             Kind::Table(keys) | Kind::Tables(keys) => keys,
             Kind::Secret => SECRET_SOURCE,
@@ -64,7 +64,7 @@ impl Key {
 }
 
 /// Refuses every key of the file that is not known.
-pub fn check(table: &Table, known: &'static [Key], prefix: &str, faults: &mut Vec<Fault>) {
+pub(super) fn check(table: &Table, known: &'static [Key], prefix: &str, faults: &mut Vec<Fault>) {
     for (name, node) in table {
         let path = join(prefix, name);
         let Some(key) = known.iter().find(|key| key.name == name) else {
@@ -88,7 +88,7 @@ pub fn check(table: &Table, known: &'static [Key], prefix: &str, faults: &mut Ve
     }
 }
 
-pub const UNSUPPORTED: &str = "not supported by this version of einmal";
+pub(super) const UNSUPPORTED: &str = "not supported by this version of einmal";
 
 fn check_element(element: &Node, keys: &'static [Key], path: &str, faults: &mut Vec<Fault>) {
     match &element.value {
@@ -102,12 +102,12 @@ fn wrong_kind(node: &Node, path: &str, expected: &str) -> Fault {
 }
 
 /// The message about a key that does not exist.
-pub fn unknown(path: &str) -> String {
+pub(super) fn unknown(path: &str) -> String {
     format!("unknown key, the nearest known one is {}", nearest(path))
 }
 
 /// The known key that is most like `path`, with the index that `path` has.
-pub fn nearest(path: &str) -> String {
+pub(super) fn nearest(path: &str) -> String {
     let index = path.split('.').find(|part| is_index(part)).unwrap_or("0");
     let depth = path.split('.').count();
     let mut known = Vec::new();
@@ -123,16 +123,16 @@ pub fn nearest(path: &str) -> String {
 }
 
 /// Whether a part of a path is the position in an array.
-pub fn is_index(part: &str) -> bool {
+pub(super) fn is_index(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub fn join(prefix: &str, name: &str) -> String {
+pub(super) fn join(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
 /// Paths of all keys that this version has, tables included.
-pub fn collect(keys: &'static [Key], prefix: &str, index: &str, paths: &mut Vec<String>) {
+pub(super) fn collect(keys: &'static [Key], prefix: &str, index: &str, paths: &mut Vec<String>) {
     for key in keys.iter().filter(|key| !matches!(key.kind, Kind::Unsupported)) {
         let path = join(prefix, key.name);
         paths.push(path.clone());

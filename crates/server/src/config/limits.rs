@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::{Document, otp, throttle, totp};
 use einmal_core::policy::{Policy, PolicyError, Settings};
 
-pub struct Limits {
+pub(super) struct Limits {
     pub policy: Policy,
     pub throttle_status: u16,
     pub totp_issuer_label: String,

@@ -68,9 +68,11 @@ fn parse_level(text: &str) -> Option<Targets> {
             }
         }
     }
-    Some(modules.into_iter().fold(everything_at(general), |targets, (module, level)| {
-        targets.with_target(module, level)
-    }))
+    Some(
+        modules
+            .into_iter()
+            .fold(everything_at(general), |targets, (module, level)| targets.with_target(module, level)),
+    )
 }
 
 fn level(name: &str) -> Option<LevelFilter> {

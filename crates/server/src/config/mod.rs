@@ -82,8 +82,8 @@ impl Document {
             return Err(ConfigError::Absent);
         }
         let text = path.map(read_file).transpose()?.unwrap_or_default();
-        let mut root = tree::parse_file(&text)
-            .map_err(|faults| ConfigError::faulty(file.as_deref(), faults))?;
+        let mut root =
+            tree::parse_file(&text).map_err(|faults| ConfigError::faulty(file.as_deref(), faults))?;
         let mut faults = Vec::new();
         // Before the overlay, which may cover a fault of the file, and after it, for the tables it brings.
         keys::check(&root, keys::ROOT, "", &mut faults);
@@ -192,12 +192,7 @@ struct Located {
 }
 
 /// Two issuers with one name would share accounts; with one `iss` a token would belong to both.
-fn refuse_twice<T>(
-    issuers: &[(Located, T)],
-    value: fn(&T) -> &String,
-    key: &str,
-    faults: &mut Vec<Fault>,
-) {
+fn refuse_twice<T>(issuers: &[(Located, T)], value: fn(&T) -> &String, key: &str, faults: &mut Vec<Fault>) {
     let mut seen = BTreeSet::new();
     for (located, issuer) in issuers {
         if !seen.insert(value(issuer)) {

@@ -7,13 +7,14 @@ use super::keys::{self, Key, Kind};
 use super::tree::{Node, Table, Value, parse_value};
 use zeroize::Zeroizing;
 
-pub fn apply(root: &mut Table, environment: &Environment, faults: &mut Vec<Fault>) {
+pub(super) fn apply(root: &mut Table, environment: &Environment, faults: &mut Vec<Fault>) {
     let mut variables: Vec<(Vec<String>, Override<'_>)> = environment
         .overrides()
         .map(|variable| (variable.name.split("__").skip(1).map(str::to_lowercase).collect(), variable))
         .collect();
     // By number, not by letter: 10 must come after 2 for the list to grow one by one.
-    variables.sort_by_cached_key(|(segments, _)| segments.iter().map(|part| sort_key(part)).collect::<Vec<_>>());
+    variables
+        .sort_by_cached_key(|(segments, _)| segments.iter().map(|part| sort_key(part)).collect::<Vec<_>>());
     for (segments, variable) in variables {
         if let Err((key, message)) = set(root, &segments, &variable) {
             faults.push(Fault::new(Place::Variable(variable.name.escape_debug().to_string()), key, message));
@@ -30,8 +31,7 @@ type Refusal = (String, String);
 fn set(root: &mut Table, segments: &[String], variable: &Override<'_>) -> Result<(), Refusal> {
     let path = segments.join(".");
     let refuse = |message: String| (path.escape_debug().to_string(), message);
-    let key = resolve(keys::ROOT, segments)
-        .ok_or_else(|| refuse(unknown(&path)))?;
+    let key = resolve(keys::ROOT, segments).ok_or_else(|| refuse(unknown(&path)))?;
     if matches!(key.kind, Kind::Unsupported) {
         return Err(refuse(keys::UNSUPPORTED.to_owned()));
     }
@@ -74,9 +74,8 @@ fn resolve(keys: &'static [Key], segments: &[String]) -> Option<&'static Key> {
     let (first, rest) = segments.split_first()?;
     let key = keys.iter().find(|key| key.name == first)?;
     match (&key.kind, rest) {
-        (_, []) => Some(key),
-        // So that EINMAL__MAIL__URL is told apart from a typing error.
-        (Kind::Unsupported, _) => Some(key),
+        // Unsupported, however deep: so that EINMAL__MAIL__URL is told apart from a typing error.
+        (_, []) | (Kind::Unsupported, _) => Some(key),
         (Kind::Tables(_), [index]) if keys::is_index(index) => Some(key),
         (Kind::Tables(inner), [index, rest @ ..]) if keys::is_index(index) => resolve(inner, rest),
         (Kind::Tables(_), _) => None,

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 /// What reading needs beside the table itself.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub(super) struct Surroundings<'a> {
     /// The configuration file's directory, which relative paths start from.
     pub directory: &'a Path,
     pub environment: &'a Environment,
 }
 
 /// One table, or the absence of it: then every key is absent.
-pub struct Section<'a> {
+pub(super) struct Section<'a> {
     path: String,
     place: Place,
     table: Option<&'a Table>,
@@ -29,7 +29,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub fn new(
+    pub(super) fn new(
         path: impl Into<String>,
         node: Option<&'a Node>,
         surroundings: Surroundings<'a>,
@@ -48,23 +48,23 @@ impl<'a> Section<'a> {
         self.table?.get(key)
     }
 
-    pub fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.node(key).is_some()
     }
 
     /// The value of `key` as it may be shown; `None` if it is absent. Not for secrets.
-    pub fn shown(&self, key: &str) -> Option<String> {
+    pub(super) fn shown(&self, key: &str) -> Option<String> {
         self.node(key).map(Node::found)
     }
 
     /// Records a fault at the key, or at the section if the key is absent.
-    pub fn refuse(&mut self, key: &str, message: impl Display) {
+    pub(super) fn refuse(&mut self, key: &str, message: impl Display) {
         let place = self.node(key).map_or_else(|| self.place.clone(), |node| node.place.clone());
         self.faults.push(Fault::new(place, join(&self.path, key), message.to_string()));
     }
 
     /// Records that the section itself is not right.
-    pub fn refuse_whole(&mut self, message: impl Display) {
+    pub(super) fn refuse_whole(&mut self, message: impl Display) {
         self.faults.push(Fault::new(self.place.clone(), self.path.clone(), message.to_string()));
     }
 
@@ -74,13 +74,8 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// Text as it stands. `expected` is what a message calls it.
-    pub fn text(&mut self, key: &str, expected: &str) -> Option<String> {
-        self.parsed(key, expected, |text| Some(text.to_owned()))
-    }
-
     /// Text that `parse` takes.
-    pub fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         key: &str,
         expected: &str,
@@ -92,7 +87,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub fn whole_number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(super) fn whole_number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let number = match &self.node(key)?.value {
             Value::Integer(text) => text.parse().ok(),
             Value::Untyped(text) => text.trim().parse().ok(),
@@ -101,18 +96,16 @@ impl<'a> Section<'a> {
         match number.filter(|number| range.contains(number)) {
             Some(number) => Some(number),
             None if *range.end() == u64::MAX => self.mismatch(key, "a whole number"),
-            None => {
-                self.mismatch(key, format!("a whole number from {} to {}", range.start(), range.end()))
-            }
+            None => self.mismatch(key, format!("a whole number from {} to {}", range.start(), range.end())),
         }
     }
 
-    pub fn seconds(&mut self, key: &str) -> Option<u64> {
+    pub(super) fn seconds(&mut self, key: &str) -> Option<u64> {
         self.parsed(key, "a duration in whole seconds such as \"30s\", \"5m\" or \"1h\"", parse_seconds)
     }
 
     /// A list of texts. In an environment variable one text alone is a list, too.
-    pub fn texts(&mut self, key: &str, expected: &str) -> Option<Vec<String>> {
+    pub(super) fn texts(&mut self, key: &str, expected: &str) -> Option<Vec<String>> {
         let node = self.node(key)?;
         let texts = match &node.value {
             Value::List(list) => list_of_texts(list),
@@ -132,17 +125,17 @@ impl<'a> Section<'a> {
     }
 
     /// A path; a relative one starts from the configuration file's directory.
-    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         let text = self.parsed(key, "a path", |text| (!text.is_empty()).then(|| text.to_owned()))?;
         Some(self.resolve(&text))
     }
 
-    pub fn resolve(&self, path: &str) -> PathBuf {
+    pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.surroundings.directory.join(path)
     }
 
     /// A table inside of this one; `None` if it is absent.
-    pub fn table<'b>(&'b mut self, key: &str) -> Option<Section<'b>>
+    pub(super) fn table<'b>(&'b mut self, key: &str) -> Option<Section<'b>>
     where
         'a: 'b,
     {
@@ -151,18 +144,16 @@ impl<'a> Section<'a> {
     }
 
     /// The name of an environment variable. The text is not shown: people paste the secret itself.
-    pub fn variable_name(&mut self, key: &str) -> Option<String> {
-        match text_of(self.node(key)?).filter(|text| is_variable_name(text)) {
-            Some(name) => Some(name.to_owned()),
-            None => {
-                self.refuse(key, "expected the name of an environment variable, such as EINMAL_SECRET");
-                None
-            }
+    pub(super) fn variable_name(&mut self, key: &str) -> Option<String> {
+        let name = text_of(self.node(key)?).filter(|text| is_variable_name(text));
+        if name.is_none() {
+            self.refuse(key, "expected the name of an environment variable, such as EINMAL_KEYS");
         }
+        name.map(str::to_owned)
     }
 
     /// What the environment variable `name` holds, which the key `key` points to.
-    pub fn variable(&mut self, key: &str, name: &str) -> Option<Secret> {
+    pub(super) fn variable(&mut self, key: &str, name: &str) -> Option<Secret> {
         match self.surroundings.environment.get(name) {
             Ok(value) => Some(Secret::new(value)),
             Err(VariableError::NotSet) => {
@@ -177,7 +168,7 @@ impl<'a> Section<'a> {
     }
 
     /// Text, or a table that says where it is.
-    pub fn secret(&mut self, key: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let node = self.node(key)?;
         if let Some(text) = text_of(node) {
             return Some(Secret::new(text));

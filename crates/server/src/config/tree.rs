@@ -6,18 +6,18 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-pub type Table = BTreeMap<String, Node>;
+pub(super) type Table = BTreeMap<String, Node>;
 
 /// A value and where it was written.
 #[derive(Clone)]
-pub struct Node {
+pub(super) struct Node {
     pub place: Place,
     pub value: Value,
 }
 
 /// Text is wiped on drop: it may be a secret.
 #[derive(Clone)]
-pub enum Value {
+pub(super) enum Value {
     Text(Zeroizing<String>),
     /// As an environment variable gives it: the reader decides whether it is a number, a list or text.
     Untyped(Zeroizing<String>),
@@ -30,7 +30,7 @@ pub enum Value {
 
 impl Node {
     /// What is there, for a message. Do not use it where a secret may be.
-    pub fn found(&self) -> String {
+    pub(super) fn found(&self) -> String {
         match &self.value {
             Value::Text(text) | Value::Untyped(text) => format!("{:?}", text.as_str()),
             Value::Integer(number) => format!("the number {number}"),
@@ -39,7 +39,7 @@ impl Node {
     }
 
     /// The same without the value.
-    pub fn found_kind(&self) -> &'static str {
+    pub(super) fn found_kind(&self) -> &'static str {
         match &self.value {
             Value::Text(_) | Value::Untyped(_) => "a string",
             Value::Integer(_) => "a number",
@@ -51,7 +51,7 @@ impl Node {
 }
 
 /// Reads the text of a TOML file. All syntax errors at once, without the lines themselves: one may hold a secret.
-pub fn parse_file(text: &str) -> Result<Table, Vec<Fault>> {
+pub(super) fn parse_file(text: &str) -> Result<Table, Vec<Fault>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Err(errors
@@ -66,7 +66,7 @@ pub fn parse_file(text: &str) -> Result<Table, Vec<Fault>> {
 }
 
 /// Reads one TOML value as an environment variable holds it; `None` if it is not one.
-pub fn parse_value(text: &str, place: &Place) -> Option<Node> {
+pub(super) fn parse_value(text: &str, place: &Place) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
     Some(node(value, &|_| place.clone()))
 }

@@ -1,0 +1,1 @@
+pub mod password_hash;
