@@ -2,11 +2,11 @@ use super::*;
 use einmal_core::{Entropy, EntropyError};
 
 fn scheme(text: &str) -> Scheme {
-    PasswordHash::parse(text).map(|hash| hash.scheme).unwrap_or_else(|error| panic!("{text}: {error}"))
+    PasswordHash::parse(text).map_or_else(|error| panic!("{text}: {error}"), |hash| hash.scheme)
 }
 
 fn refusal(text: &str) -> String {
-    PasswordHash::parse(text).err().map(|error| error.to_string()).unwrap_or_else(|| panic!("taken: {text}"))
+    PasswordHash::parse(text).err().map_or_else(|| panic!("taken: {text}"), |error| error.to_string())
 }
 
 /// Made by passlib 1.7.4 from "correct horse".
