@@ -108,11 +108,9 @@ impl Accounts {
     }
 
     /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.
-    pub async fn insert(&self, accounts: Vec<(AccountId, Account)>) -> Result<Vec<SwapOutcome>, UpdateError> {
-        let mut swaps = Vec::with_capacity(accounts.len());
-        for (id, account) in accounts {
-            swaps.push(self.inner.new_account(id, &account)?);
-        }
+    pub async fn insert(&self, accounts: &[(AccountId, Account)]) -> Result<Vec<SwapOutcome>, UpdateError> {
+        let swaps = accounts.iter().map(|(id, account)| self.inner.new_account(id.clone(), account));
+        let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
         Ok(self.inner.store.swap_many(swaps).await?)
     }
 }
