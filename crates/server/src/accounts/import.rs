@@ -41,10 +41,18 @@ pub struct Report {
 
 /// Something to tell the operator while the import goes on.
 pub enum Notice {
-    Refused { line: u64, error: RecordError },
-    Warning { line: u64, text: String },
+    Refused {
+        line: u64,
+        error: RecordError,
+    },
+    Warning {
+        line: u64,
+        text: String,
+    },
     /// So many bytes have been read and committed.
-    Progress { bytes: u64 },
+    Progress {
+        bytes: u64,
+    },
 }
 
 /// The import stopped; every line before `line` is in or was refused.
@@ -79,11 +87,13 @@ impl Import<'_> {
         loop {
             let first = number + 1;
             let stopped = |cause: ImportFault| ImportError { line: first, cause };
-            let lines = read_group(&mut input, &mut number, &mut bytes).map_err(|error| stopped(error.into()))?;
+            let lines =
+                read_group(&mut input, &mut number, &mut bytes).map_err(|error| stopped(error.into()))?;
             if lines.is_empty() {
                 return Ok(report);
             }
-            let accepted = self.understand(lines, &mut report, &mut tell).map_err(|error| stopped(error.into()))?;
+            let accepted =
+                self.understand(lines, &mut report, &mut tell).map_err(|error| stopped(error.into()))?;
             self.commit(accepted, &mut report).await.map_err(|error| stopped(error.into()))?;
             tell(Notice::Progress { bytes });
         }
@@ -96,13 +106,16 @@ impl Import<'_> {
         report: &mut Report,
         tell: &mut impl FnMut(Notice),
     ) -> Result<Vec<(AccountId, Account)>, UpdateError> {
-        let reading = Reading { issuers: self.issuers, policy: self.policy, entropy: self.entropy, now: self.now };
+        let reading =
+            Reading { issuers: self.issuers, policy: self.policy, entropy: self.entropy, now: self.now };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let part_lines = lines.len().div_ceil(cores);
         let parts: Result<Vec<_>, _> = thread::scope(|scope| {
             let workers: Vec<_> = lines
                 .chunks_mut(part_lines)
-                .map(|part| scope.spawn(|| part.iter_mut().map(|line| line.read(&reading)).collect::<Vec<_>>()))
+                .map(|part| {
+                    scope.spawn(|| part.iter_mut().map(|line| line.read(&reading)).collect::<Vec<_>>())
+                })
                 .collect();
             workers.into_iter().map(thread::ScopedJoinHandle::join).collect()
         });
@@ -110,7 +123,9 @@ impl Import<'_> {
         for (line, result) in parts.map_err(|_| UpdateError::Panicked)?.into_iter().flatten() {
             match result {
                 Ok(Provisioned { id, account, warnings }) => {
-                    warnings.into_iter().for_each(|text| tell(Notice::Warning { line, text }));
+                    for text in warnings {
+                        tell(Notice::Warning { line, text });
+                    }
                     accepted.push((id, account));
                 }
                 Err(error) => {

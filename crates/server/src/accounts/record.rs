@@ -1,9 +1,11 @@
 //! An account as `import` and `export` write it, one JSON object a line. Errors name the member and what was
 //! expected, and never quote a value: it may be a secret.
 
-use super::password_hash::{self, HashError, PasswordHash};
+use super::password_hash::{HashError, HashingError, PasswordHash, hash_argon2id};
 use einmal_core::account::{Account, AccountId, Credential, PinFault, Progress, StoredHash, check_pin};
-use einmal_core::otp::{Algorithm, OtpauthUri, Secret, SecretError, Totp, TotpError, UriError};
+use einmal_core::otp::{
+    Algorithm, OtpauthUri, Secret, SecretError, Totp, TotpError, UnknownAlgorithm, UriError,
+};
 use einmal_core::policy::Policy;
 use einmal_core::{Entropy, EntropyError, Timestamp};
 use serde::Deserialize;
@@ -44,11 +46,13 @@ pub enum RecordError {
     Member { member: String, fault: String },
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
 }
 
 impl RecordError {
-    fn at(member: impl Into<String>, fault: impl ToString) -> Self {
-        Self::Member { member: member.into(), fault: fault.to_string() }
+    fn at(member: impl Into<String>, fault: impl Into<String>) -> Self {
+        Self::Member { member: member.into(), fault: fault.into() }
     }
 }
 
@@ -96,7 +100,13 @@ pub fn read_record(line: &str, reading: &Reading) -> Result<Provisioned, RecordE
         registered_at: time("registeredAt", record.registered_at.as_deref())?,
         pin: pin(&record, reading)?,
         password: password(&record, reading)?,
-        devices: credentials("deviceTotps", &record.device_totps, reading.policy.max_devices, reading, &mut warnings)?,
+        devices: credentials(
+            "deviceTotps",
+            &record.device_totps,
+            reading.policy.max_devices,
+            reading,
+            &mut warnings,
+        )?,
         authenticators: credentials(
             "authenticators",
             &record.authenticators,
@@ -126,7 +136,10 @@ fn describe(error: &serde_json::Error) -> RecordError {
 fn account_id(record: &Record, issuers: &IssuerNames) -> Result<AccountId, RecordError> {
     let name = match (&record.issuer, issuers.0.as_slice()) {
         (Some(name), known) => known.iter().find(|known| ***known == **name).ok_or_else(|| {
-            RecordError::at("issuer", format!("{name:?} is not configured, expected one of {}", known.join(", ")))
+            RecordError::at(
+                "issuer",
+                format!("{name:?} is not configured, expected one of {}", known.join(", ")),
+            )
         })?,
         (None, [only]) => only,
         (None, known) => {
@@ -141,9 +154,14 @@ fn account_id(record: &Record, issuers: &IssuerNames) -> Result<AccountId, Recor
 
 /// Enough to keep what is no address out of a mail's envelope; whether it exists, only a mail can tell.
 fn check_email(email: &str) -> Result<String, RecordError> {
-    let plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_control() || c.is_whitespace() || ",;<>\"\\".contains(c));
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.chars().any(|c| c.is_control() || c.is_whitespace() || ",;<>\"\\".contains(c))
+    };
     match email.split_once('@') {
-        Some((local, domain)) if email.len() <= 254 && plain(local) && plain(domain) && !domain.contains('@') => {
+        Some((local, domain))
+            if email.len() <= 254 && plain(local) && plain(domain) && !domain.contains('@') =>
+        {
             Ok(email.to_owned())
         }
         _ => Err(RecordError::at("email", "expected one address, such as a@example.com")),
@@ -160,10 +178,12 @@ fn time(member: &str, text: Option<&str>) -> Result<Option<Timestamp>, RecordErr
 
 fn pin(record: &Record, reading: &Reading) -> Result<Option<StoredHash>, RecordError> {
     match (&record.pin, &record.pin_hash) {
-        (Some(_), Some(_)) => Err(RecordError::at("pin", "given together with pinHash, expected one of them")),
+        (Some(_), Some(_)) => {
+            Err(RecordError::at("pin", "given together with pinHash, expected one of them"))
+        }
         (Some(pin), None) => {
-            check_pin(pin).map_err(|fault: PinFault| RecordError::at("pin", fault))?;
-            Ok(Some(password_hash::hash_argon2id(pin.as_bytes(), reading.entropy)?))
+            check_pin(pin).map_err(|fault: PinFault| RecordError::at("pin", fault.to_string()))?;
+            Ok(Some(StoredHash::new(hash_argon2id(pin.as_bytes(), reading.entropy)?)))
         }
         (None, Some(hash)) => checked_hash("pinHash", hash).map(Some),
         (None, None) => Ok(None),
@@ -179,7 +199,7 @@ fn password(record: &Record, reading: &Reading) -> Result<Option<StoredHash>, Re
             if !(1..=MAX_PASSWORD_BYTES).contains(&password.len()) {
                 return Err(RecordError::at("password", format!("expected 1 to {MAX_PASSWORD_BYTES} bytes")));
             }
-            Ok(Some(password_hash::hash_argon2id(password.as_bytes(), reading.entropy)?))
+            Ok(Some(StoredHash::new(hash_argon2id(password.as_bytes(), reading.entropy)?)))
         }
         (None, Some(hash)) => checked_hash("passwordHash", hash).map(Some),
         (None, None) => Ok(None),
@@ -187,7 +207,7 @@ fn password(record: &Record, reading: &Reading) -> Result<Option<StoredHash>, Re
 }
 
 fn checked_hash(member: &str, text: &str) -> Result<StoredHash, RecordError> {
-    PasswordHash::parse(text).map_err(|error: HashError| RecordError::at(member, error))?;
+    PasswordHash::parse(text).map_err(|error: HashError| RecordError::at(member, error.to_string()))?;
     Ok(StoredHash::new(text))
 }
 
@@ -210,7 +230,8 @@ fn credentials(
         }
         let length = credential.totp.secret().bytes().len();
         if length < Secret::RECOMMENDED_BYTES {
-            warnings.push(format!("{place}: a secret of {length} bytes is short, 16 or more are recommended"));
+            warnings
+                .push(format!("{place}: a secret of {length} bytes is short, 16 or more are recommended"));
         }
         credentials.push(credential);
     }
@@ -224,9 +245,13 @@ fn credential(place: &str, record: &TotpRecord, reading: &Reading) -> Result<Cre
         None => random_uuid(reading.entropy)?,
     };
     let (totp, name) = match (&record.uri, &record.secret) {
-        (Some(uri), None) if record.algorithm.is_none() && record.digits.is_none() && record.period.is_none() => {
-            let uri = OtpauthUri::parse(uri).map_err(|error: UriError| RecordError::at(at("uri"), error))?;
-            (uri.totp, Some(uri.account).filter(|name| !name.is_empty()))
+        (Some(uri), None)
+            if record.algorithm.is_none() && record.digits.is_none() && record.period.is_none() =>
+        {
+            let uri = OtpauthUri::parse(uri)
+                .map_err(|error: UriError| RecordError::at(at("uri"), error.to_string()))?;
+            let name: String = uri.account.chars().take(MAX_LABEL_CHARACTERS).collect();
+            (uri.totp, Some(name).filter(|name| !name.is_empty()))
         }
         (None, Some(secret)) => (totp(place, secret, record)?, None),
         (None, None) => return Err(RecordError::at(place, "expected secret or uri")),
@@ -234,7 +259,10 @@ fn credential(place: &str, record: &TotpRecord, reading: &Reading) -> Result<Cre
     };
     let label = record.label.clone().or(name);
     if label.as_ref().is_some_and(|label| label.chars().count() > MAX_LABEL_CHARACTERS) {
-        return Err(RecordError::at(at("label"), format!("expected at most {MAX_LABEL_CHARACTERS} characters")));
+        return Err(RecordError::at(
+            at("label"),
+            format!("expected at most {MAX_LABEL_CHARACTERS} characters"),
+        ));
     }
     Ok(Credential {
         id,
@@ -246,14 +274,18 @@ fn credential(place: &str, record: &TotpRecord, reading: &Reading) -> Result<Cre
 }
 
 fn totp(place: &str, secret: &str, record: &TotpRecord) -> Result<Totp, RecordError> {
-    let secret = Secret::from_base32(secret).map_err(|error: SecretError| RecordError::at(format!("{place}.secret"), error))?;
+    let secret = Secret::from_base32(secret)
+        .map_err(|error: SecretError| RecordError::at(format!("{place}.secret"), error.to_string()))?;
     let algorithm = match &record.algorithm {
-        Some(name) => name.parse().map_err(|error| RecordError::at(format!("{place}.algorithm"), error))?,
+        Some(name) => name.parse().map_err(|error: UnknownAlgorithm| {
+            RecordError::at(format!("{place}.algorithm"), error.to_string())
+        })?,
         None => Algorithm::default(),
     };
     let digits = record.digits.unwrap_or(Totp::DEFAULT_DIGITS.into());
     let period = record.period.unwrap_or(Totp::DEFAULT_PERIOD.into());
-    Totp::new(secret, algorithm, digits, period).map_err(|error: TotpError| RecordError::at(place, error))
+    Totp::new(secret, algorithm, digits, period)
+        .map_err(|error: TotpError| RecordError::at(place, error.to_string()))
 }
 
 fn random_uuid(entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
