@@ -1,17 +1,13 @@
 //! The hash functions a TOTP secret may be used with (RFC 6238 section 1.2).
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
     #[default]
-    #[serde(rename = "SHA1")]
     Sha1,
-    #[serde(rename = "SHA256")]
     Sha256,
-    #[serde(rename = "SHA512")]
     Sha512,
 }
 

@@ -1,11 +1,10 @@
 //! A code: 6 to 8 ASCII digits. Never an integer, for leading zeros count; never in a log.
 
-use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
 /// Digits as they were sent or computed. Two codes of different lengths are different.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 pub struct Code {
     digits: [u8; Code::MAX_DIGITS as usize],
     length: u8,

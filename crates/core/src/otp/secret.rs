@@ -3,11 +3,10 @@
 use crate::otp::Algorithm;
 use crate::{Entropy, EntropyError};
 use data_encoding::BASE32_NOPAD;
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(Vec<u8>);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

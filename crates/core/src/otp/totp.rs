@@ -3,11 +3,10 @@
 use super::{Algorithm, Code, Secret, hotp};
 use crate::Timestamp;
 use crate::policy::MAX_DRIFT_STEPS;
-use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// A secret and how it is used. Digits are 6 to 8 and the period 15 to 120 s, by construction.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq)]
 pub struct Totp {
     secret: Secret,
     algorithm: Algorithm,

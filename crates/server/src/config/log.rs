@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn a_bare_level_is_ours_and_libraries_stay_at_info() {
         assert!(enabled("trace", "einmal::auth", LevelFilter::TRACE));
-        assert!(enabled("trace", "hyper::proto", LevelFilter::INFO));
-        assert!(!enabled("trace", "hyper::proto", LevelFilter::DEBUG));
-        assert!(!enabled("error", "hyper::proto", LevelFilter::WARN));
+        assert!(enabled("trace", "h2::codec", LevelFilter::INFO));
+        assert!(!enabled("trace", "h2::codec", LevelFilter::DEBUG));
+        assert!(!enabled("error", "h2::codec", LevelFilter::WARN));
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_no_level_is_refused() {
-        for text in ["", "inof", "hyper=debug", "einmal=loud", "info,,warn", "=info", "einmalig=trace"] {
+        for text in ["", "inof", "h2=debug", "einmal=loud", "info,,warn", "=info", "einmalig=trace"] {
             assert!(parse_level(text).is_none(), "{text:?}");
         }
     }

@@ -32,6 +32,10 @@ impl Node {
     /// What is there, for a message. Do not use it where a secret may be.
     pub(super) fn found(&self) -> String {
         match &self.value {
+            // A password may stand in any URL, also where none belongs.
+            Value::Text(text) | Value::Untyped(text) if text.contains("://") && text.contains('@') => {
+                "a URL with a user name or password".to_owned()
+            }
             Value::Text(text) | Value::Untyped(text) => format!("{:?}", text.as_str()),
             Value::Integer(number) => format!("the number {number}"),
             _ => self.found_kind().to_owned(),

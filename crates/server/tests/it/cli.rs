@@ -1,5 +1,4 @@
 //! The program as a process: what it prints, and its exit code.
-#![expect(clippy::expect_used, reason = "a test that cannot start the program must fail")]
 
 mod code;
 mod config_check;

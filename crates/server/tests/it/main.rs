@@ -1,1 +1,8 @@
+//! One binary for all that is tested from outside of the library.
+#![cfg(test)]
+
 mod cli;
+mod contract;
+mod harness;
+mod tidy;
+mod tokens;

@@ -1,3 +1,5 @@
+//! Which hashes are taken, which are refused, and with which words.
+
 use super::*;
 use einmal_core::{Entropy, EntropyError};
 

@@ -155,7 +155,6 @@ fn an_issuer_is_reached_by_https_or_on_loopback() {
         "http://localhost.example.com",
         "ftp://127.0.0.1",
         "id.example.com",
-        "https://a:b@id.example.com",
         "https://id.example.com#x",
         "https://id.example.com?x",
         "",
@@ -163,6 +162,16 @@ fn an_issuer_is_reached_by_https_or_on_loopback() {
         let message = with_issuer("https://id.example.com", url).refusal();
         assert!(message.starts_with("einmal.toml:4: issuers.0.issuer: found \""), "{url}: {message}");
         assert!(message.contains("expected an https URL"), "{message}");
+    }
+    for url in [
+        "https://a:hunter2@id.example.com",
+        "https://:hunter2@id.example.com",
+        "https://hunter2@id.example.com",
+    ] {
+        let message = with_issuer("https://id.example.com", url).refusal();
+        let expected = "einmal.toml:4: issuers.0.issuer: found a URL with a user name or password, expected";
+        assert!(message.starts_with(expected), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
     let jwks = with_issuer("audiences", "jwks_uri = \"http://keys.example.com\"\naudiences").refusal();
     assert!(jwks.starts_with("einmal.toml:5: issuers.0.jwks_uri: found"), "{jwks}");
