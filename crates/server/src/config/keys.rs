@@ -137,7 +137,7 @@ pub(super) fn collect(keys: &'static [Key], prefix: &str, index: &str, paths: &m
         let path = join(prefix, key.name);
         paths.push(path.clone());
         match key.kind {
-            Kind::Table(inner) => collect(inner, &path, index, paths),
+            Kind::Table(_) | Kind::Secret => collect(key.inner(), &path, index, paths),
             Kind::Tables(inner) => collect(inner, &join(&path, index), index, paths),
             _ => {}
         }

@@ -88,15 +88,24 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn whole_number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let expected = if *range.end() == u64::MAX {
+            "a whole number".to_owned()
+        } else {
+            format!("a whole number from {} to {}", range.start(), range.end())
+        };
+        self.number(key, &expected, |number| range.contains(&number))
+    }
+
+    /// A whole number that `takes` takes.
+    pub(super) fn number(&mut self, key: &str, expected: &str, takes: impl Fn(u64) -> bool) -> Option<u64> {
         let number = match &self.node(key)?.value {
             Value::Integer(text) => text.parse().ok(),
             Value::Untyped(text) => text.trim().parse().ok(),
             _ => None,
         };
-        match number.filter(|number| range.contains(number)) {
+        match number.filter(|number| takes(*number)) {
             Some(number) => Some(number),
-            None if *range.end() == u64::MAX => self.mismatch(key, "a whole number"),
-            None => self.mismatch(key, format!("a whole number from {} to {}", range.start(), range.end())),
+            None => self.mismatch(key, expected),
         }
     }
 

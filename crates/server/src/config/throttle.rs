@@ -34,17 +34,9 @@ pub(super) fn read(section: &mut Section<'_>, settings: &mut Settings) -> u16 {
     if let Some(count) = section.whole_number("failures", 0..=u64::MAX) {
         settings.failures = u32::try_from(count).unwrap_or(u32::MAX);
     }
-    read_status(section)
-}
-
-fn read_status(section: &mut Section<'_>) -> u16 {
-    match section.whole_number("status", 0..=u64::MAX) {
-        None => NOT_FOUND,
-        Some(status) if status == u64::from(NOT_FOUND) => NOT_FOUND,
-        Some(status) if status == u64::from(TOO_MANY_REQUESTS) => TOO_MANY_REQUESTS,
-        Some(status) => {
-            section.refuse("status", format!("found the number {status}, expected 404 or 429"));
-            NOT_FOUND
-        }
-    }
+    let statuses = [NOT_FOUND, TOO_MANY_REQUESTS];
+    section
+        .number("status", "404 or 429", |status| statuses.iter().any(|known| u64::from(*known) == status))
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(NOT_FOUND)
 }

@@ -1,5 +1,6 @@
 //! One binary for all that is tested from outside of the library.
 #![cfg(test)]
 
+mod cli;
 mod contract;
 mod tidy;
