@@ -3,4 +3,6 @@
 
 mod cli;
 mod contract;
+mod harness;
 mod tidy;
+mod tokens;
