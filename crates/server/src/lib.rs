@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod cli;
+pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod entropy;
