@@ -80,13 +80,15 @@ pub(super) struct LogWatch {
     handover: Arc<Handover>,
     gate: Arc<Gate>,
     pages: Arc<AtomicU32>,
+    pages_before: u32,
     worth_it_at: u32,
     outrun_at: u32,
 }
 
 impl LogWatch {
     pub(super) fn new(handover: Arc<Handover>, gate: Arc<Gate>) -> Self {
-        Self { handover, gate, pages: Arc::default(), worth_it_at: WORTH_IT, outrun_at: u32::MAX }
+        let pages = Arc::default();
+        Self { handover, gate, pages, pages_before: 0, worth_it_at: WORTH_IT, outrun_at: u32::MAX }
     }
 
     /// Counts the pages of the log at each commit of this connection.
@@ -101,9 +103,11 @@ impl LogWatch {
     /// To be called after each commit, when its waiters have been answered.
     pub(super) fn after_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let pages = self.pages.load(Ordering::Relaxed);
-        if pages < WORTH_IT {
+        if pages < self.pages_before {
+            // The log has started from the front.
             self.worth_it_at = WORTH_IT;
         }
+        self.pages_before = pages;
         let mut stage = *self.handover.lock();
         if stage == Stage::Idle && pages >= self.worth_it_at {
             // Counted on from here: what a reader in another process holds back is not tried at each commit.

@@ -40,8 +40,8 @@ async fn one_wins(stores: &[Arc<dyn Store>], runners: u64, rounds: u64) {
             versions.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Swapped).collect();
         assert_eq!(winners.len(), 1, "round {round}");
         now = *winners[0].0;
-        let stored = load(&*stores[0], &id).await.unwrap();
-        assert_eq!((stored.guard.version, stored.vault.version), (now, now));
+        let found = load(&*stores[0], &id).await.unwrap();
+        assert_eq!((found.guard.version, found.vault.version), (now, now));
     }
 }
 
@@ -69,8 +69,8 @@ pub(super) async fn of_64_births_of_one_account_one_wins(place: &impl Place) {
             .map(|(version, _)| version)
             .collect();
         assert_eq!(winners.len(), 1);
-        let stored = load(&*store, &id).await.unwrap();
-        assert_eq!((stored.guard.version, stored.vault.version), (winners[0], winners[0]));
+        let found = load(&*store, &id).await.unwrap();
+        assert_eq!((found.guard.version, found.vault.version), (winners[0], winners[0]));
     }
 }
 
@@ -107,10 +107,10 @@ pub(super) async fn guard_and_vault_are_never_seen_apart(place: &impl Place) {
     });
     let mut seen = 0;
     while seen < ROUNDS {
-        let stored = load(&*other, &id("a")).await.unwrap();
-        assert_eq!(stored.guard.version, stored.vault.version);
-        assert!(stored.guard.version >= seen, "went back in time");
-        seen = stored.guard.version;
+        let found = load(&*other, &id("a")).await.unwrap();
+        assert_eq!(found.guard.version, found.vault.version);
+        assert!(found.guard.version >= seen, "went back in time");
+        seen = found.guard.version;
     }
     writer.await.unwrap();
 }
