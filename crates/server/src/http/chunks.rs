@@ -84,7 +84,11 @@ mod tests {
             "2\r\n{}\r\n0;last\r\nX: y\r\nZ: w\r\n\r\n",
         ] {
             assert_eq!(end_of(body.as_bytes()), Some(body.len()), "{body:?}");
-            assert_eq!(end_of(format!("{body}GET / HTTP/1.1\r\n\r\n").as_bytes()), Some(body.len()), "{body:?}");
+            assert_eq!(
+                end_of(format!("{body}GET / HTTP/1.1\r\n\r\n").as_bytes()),
+                Some(body.len()),
+                "{body:?}"
+            );
             assert_eq!(end_of(&body.as_bytes()[..body.len() - 1]), None, "{body:?}");
         }
     }

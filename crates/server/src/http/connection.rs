@@ -34,21 +34,17 @@ pub(super) struct Server {
 impl Transport for TcpStream {
     fn has_unread(&self) -> bool {
         // A second descriptor of the same socket is the way to ask the kernel and not the runtime.
-        self.as_fd()
-            .try_clone_to_owned()
-            .is_ok_and(|socket| std::net::TcpStream::from(socket).peek(&mut [0]).is_ok_and(|length| length > 0))
+        self.as_fd().try_clone_to_owned().is_ok_and(|socket| {
+            std::net::TcpStream::from(socket).peek(&mut [0]).is_ok_and(|length| length > 0)
+        })
     }
 }
 
 /// Serves requests until either side closes. HTTP/2 would branch off here, on ALPN or on the first bytes.
 pub(super) async fn serve(transport: impl Transport, server: Server) {
     let exchange = Arc::new(Exchange::new());
-    let stream = Stream::new(
-        transport,
-        Arc::clone(&exchange),
-        Arc::clone(&server.refuse),
-        Arc::clone(&server.limits),
-    );
+    let stream =
+        Stream::new(transport, Arc::clone(&exchange), Arc::clone(&server.refuse), Arc::clone(&server.limits));
     let mut builder = http1::Builder::new();
     builder
         .max_header_size(MAX_HEAD_BYTES)
@@ -109,9 +105,10 @@ fn has_sound_host(request: &Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => request.version() == Version::HTTP_10,
-        (Some(host), None) => host.as_bytes().iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte)
-        }),
+        (Some(host), None) => host
+            .as_bytes()
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte)),
         (Some(_), Some(_)) => false,
     }
 }

@@ -144,7 +144,11 @@ mod tests {
         }
         let mut dribbled = HeadScan::new();
         let at = bytes.iter().position(|byte| dribbled.feed(&[*byte]).is_some());
-        assert_eq!((at.map(|at| at + 1), dribbled.verdict()), (end, whole.verdict()), "byte by byte: {head:?}");
+        assert_eq!(
+            (at.map(|at| at + 1), dribbled.verdict()),
+            (end, whole.verdict()),
+            "byte by byte: {head:?}"
+        );
         (end, whole.verdict())
     }
 
@@ -161,7 +165,9 @@ mod tests {
 
     #[test]
     fn one_plain_transfer_encoding_is_sound() {
-        for line in ["Transfer-Encoding: chunked", "transfer-encoding:CHUNKED", "Transfer-Encoding:  chunked "] {
+        for line in
+            ["Transfer-Encoding: chunked", "transfer-encoding:CHUNKED", "Transfer-Encoding:  chunked "]
+        {
             assert_eq!(scan(&format!("POST / HTTP/1.1\r\n{line}\r\n\r\n")).1, Verdict::Sound, "{line:?}");
         }
     }

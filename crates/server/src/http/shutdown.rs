@@ -66,7 +66,12 @@ impl Shutdown {
     async fn begun_at(&self) -> Instant {
         let mut changes = self.0.begun_at.subscribe();
         // The sender is in `self`, so that the channel cannot be closed while this waits.
-        changes.wait_for(Option::is_some).await.ok().and_then(|begun_at| *begun_at).unwrap_or_else(Instant::now)
+        changes
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|begun_at| *begun_at)
+            .unwrap_or_else(Instant::now)
     }
 }
 
@@ -79,10 +84,7 @@ pub struct Signals {
 impl Signals {
     /// Needs a running runtime.
     pub fn catch() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// The first one begins the shutdown; the second one ends the process at once, with code 1.

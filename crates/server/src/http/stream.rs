@@ -241,11 +241,7 @@ impl<T: Transport> AsyncRead for Stream<T> {
 }
 
 impl<T: Transport> AsyncWrite for Stream<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.replacement.is_none()
             && let Some(refusal) = self.refusal_in(bytes)
         {
