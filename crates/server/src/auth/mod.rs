@@ -2,6 +2,7 @@
 //! Nothing here may touch an account, and nothing of a token is believed before its signature is checked.
 
 mod algorithm;
+pub mod caller;
 mod claims;
 mod discovery;
 mod issuer_keys;

@@ -1,0 +1,14 @@
+//! The HTTP API: routes, what goes in and out of them, and every error. It must not know a store, and decides
+//! nothing about an account.
+
+pub mod document;
+pub mod error;
+mod error_code;
+mod error_page;
+pub mod faults;
+pub mod management;
+pub mod members;
+pub mod negotiate;
+mod node;
+pub mod request;
+pub mod router;

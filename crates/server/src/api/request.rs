@@ -1,0 +1,223 @@
+//! What holds for every request and every answer: the id, the headers, the line in the log, and that a panic is
+//! one failed request. Nothing that a client sent is logged but its method and an id of harmless characters.
+
+use super::error::{ApiError, ErrorCode, JSON_API};
+use crate::context::Context;
+use crate::http::{Refusal, Refuse};
+use axum::body::{Body, Bytes};
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use data_encoding::HEXLOWER;
+use einmal_core::Entropy;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
+use tower::{Layer, Service};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Put into a response's extensions by an operation that has something to tell the log beside the status.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome(pub &'static str);
+
+/// Around every route and fallback of a router.
+#[derive(Clone)]
+pub(super) struct RequestLayer(pub(super) Arc<Context>);
+
+impl<S> Layer<S> for RequestLayer {
+    type Service = RequestService<S>;
+
+    fn layer(&self, inner: S) -> RequestService<S> {
+        RequestService { inner, context: Arc::clone(&self.0) }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct RequestService<S> {
+    inner: S,
+    context: Arc<Context>,
+}
+
+impl<S> Service<Request> for RequestService<S>
+where
+    S: Service<Request, Response = Response<Body>, Error = Infallible>,
+    S::Future: Unpin,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Answering {
+            id: request_id(request.headers(), &*self.context.entropy),
+            method: method_name(request.method()),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            started: Instant::now(),
+            context: Arc::clone(&self.context),
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+/// A request being answered. A named type, so that it costs no box of its own.
+pub(super) struct Answering<F> {
+    id: HeaderValue,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    started: Instant,
+    context: Arc<Context>,
+    inner: F,
+}
+
+impl<F> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        // Unwind safe: after a panic the inner future is never polled again.
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.inner).poll(cx)));
+        let mut response = match polled {
+            Ok(polled) => match ready!(polled) {
+                Ok(response) => response,
+            },
+            Err(panic) => {
+                let cause = format!("panic: {}", panic_message(&*panic));
+                axum::response::IntoResponse::into_response(ApiError::internal(cause))
+            }
+        };
+        this.finish(&mut response);
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl<F> Answering<F> {
+    fn finish(&self, response: &mut Response<Body>) {
+        let id = self.id.to_str().unwrap_or_default();
+        let error = response.extensions_mut().remove::<ApiError>();
+        if let Some(error) = &error {
+            error.insert_headers(response.headers_mut());
+            *response.body_mut() = Body::from(error.body(id, &self.context.public_url));
+        }
+        insert_headers(response.headers_mut(), &self.id);
+        let outcome = error.as_ref().map(|error| error.code().as_str());
+        let outcome = outcome.or_else(|| response.extensions().get::<Outcome>().map(|outcome| outcome.0));
+        let cause = error.as_ref().and_then(ApiError::cause);
+        let route = self.route.as_ref().map_or("", MatchedPath::as_str);
+        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        log(&Line { id, method: self.method, route, status: response.status(), outcome, cause, duration_us });
+    }
+}
+
+struct Line<'a> {
+    id: &'a str,
+    method: &'a str,
+    route: &'a str,
+    status: StatusCode,
+    outcome: Option<&'a str>,
+    cause: Option<&'a str>,
+    duration_us: u64,
+}
+
+fn log(line: &Line<'_>) {
+    let Line { id: request_id, method, route, status, outcome, cause, duration_us } = *line;
+    let (status, outcome) = (status.as_u16(), outcome.unwrap_or("ok"));
+    // `cause` as Debug: it may come from a library or a panic, and Debug escapes line breaks and control characters.
+    match cause {
+        Some(cause) if status >= 500 => {
+            tracing::error!(request_id, method, route, status, outcome, ?cause, duration_us, "request");
+        }
+        Some(cause) => {
+            tracing::info!(request_id, method, route, status, outcome, ?cause, duration_us, "request");
+        }
+        None => tracing::info!(request_id, method, route, status, outcome, duration_us, "request"),
+    }
+}
+
+fn insert_headers(headers: &mut HeaderMap, id: &HeaderValue) {
+    headers.insert(REQUEST_ID, id.clone());
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+}
+
+/// The client's, if it can do no harm in a log, a header or a page; else a fresh one.
+fn request_id(headers: &HeaderMap, entropy: &dyn Entropy) -> HeaderValue {
+    let is_harmless = |id: &&HeaderValue| {
+        (1..=128).contains(&id.len())
+            && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+    };
+    if let Some(id) = headers.get(REQUEST_ID).filter(is_harmless) {
+        return id.clone();
+    }
+    let mut bytes = [0; 16];
+    // An id that repeats is a smaller evil than a request that fails for it.
+    let _ = entropy.fill(&mut bytes);
+    let mut id = [0; 32];
+    HEXLOWER.encode_mut(&bytes, &mut id);
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("none"))
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown type")
+}
+
+/// The same id, headers and log line for what never becomes a request.
+impl Refuse for Context {
+    fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
+        let error = ApiError::new(match refusal {
+            Refusal::BadRequest => ErrorCode::BadRequest,
+            Refusal::RequestTimeout => ErrorCode::RequestTimeout,
+            Refusal::UriTooLong => ErrorCode::UriTooLong,
+            Refusal::HeadersTooLarge => ErrorCode::HeadersTooLarge,
+        });
+        let id = request_id(&HeaderMap::new(), &*self.entropy);
+        let id_text = id.to_str().unwrap_or_default();
+        let mut response = Response::new(error.body(id_text, &self.public_url));
+        *response.status_mut() = error.status();
+        response.headers_mut().insert(CONTENT_TYPE, JSON_API);
+        insert_headers(response.headers_mut(), &id);
+        if let Some(date) = self.http_date() {
+            response.headers_mut().insert(DATE, date);
+        }
+        let (status, outcome) = (error.status(), Some(error.code().as_str()));
+        log(&Line { id: id_text, method: "", route: "", status, outcome, cause: None, duration_us: 0 });
+        response
+    }
+}
+
+impl Context {
+    /// RFC 9110 section 5.6.7.
+    fn http_date(&self) -> Option<HeaderValue> {
+        let seconds = i64::try_from(self.clock.now().seconds()).ok()?;
+        let now = jiff::Timestamp::from_second(seconds).ok()?;
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;
+        HeaderValue::try_from(date).ok()
+    }
+}

@@ -1,0 +1,59 @@
+//! The whole API on one screen: which route is where, and what is answered where there is none. Paths are matched
+//! as they were sent, so that no other spelling of a version or name reaches an operation.
+
+use super::error::{ApiError, ErrorCode};
+use super::error_page;
+use super::request::RequestLayer;
+use crate::context::Context;
+use axum::Router;
+use axum::routing::MethodRouter;
+use std::sync::Arc;
+
+/// They all behave alike.
+const VERSIONS: [&str; 9] =
+    ["2020-4", "2021-2", "2022-1", "2023-1", "2024-1", "2024-2", "2024-3", "2024-4", "2025-1"];
+
+/// One path with one or more methods. Several may have the same path and different methods.
+pub struct Route {
+    path: &'static str,
+    is_versioned: bool,
+    methods: MethodRouter<Arc<Context>>,
+}
+
+impl Route {
+    /// Below `/user/{version}`, for every version: `path` is what follows.
+    pub fn operation(path: &'static str, methods: MethodRouter<Arc<Context>>) -> Self {
+        Self { path, is_versioned: true, methods }
+    }
+
+    /// At `path` alone.
+    pub fn plain(path: &'static str, methods: MethodRouter<Arc<Context>>) -> Self {
+        Self { path, is_versioned: false, methods }
+    }
+}
+
+/// The public listener's routes. An operation is one file with a function `route`, and one line here.
+pub fn routes() -> Vec<Route> {
+    vec![error_page::route()]
+}
+
+/// Puts routes together with what holds for all of them: ids, headers and log, 404, 405 with `Allow`.
+///
+/// # Panics
+/// If two of them have the same path and method, which any test would find.
+pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> Router {
+    let mut api = Router::new();
+    for Route { path, is_versioned, methods } in routes {
+        if is_versioned {
+            for version in VERSIONS {
+                api = api.route(&format!("/user/{version}{path}"), methods.clone());
+            }
+        } else {
+            api = api.route(path, methods);
+        }
+    }
+    api.fallback(async || ApiError::new(ErrorCode::NotFound))
+        .method_not_allowed_fallback(async || ApiError::new(ErrorCode::MethodNotAllowed))
+        .layer(RequestLayer(Arc::clone(&context)))
+        .with_state(context)
+}

@@ -1,0 +1,121 @@
+//! Proof that a request may do what it asks: without a good token with the operation's scope there is no
+//! `Caller`, and without a `Caller` a handler cannot be written.
+
+use super::{TokenError, VerifiedToken};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::context::Context;
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use einmal_core::Timestamp;
+use einmal_core::account::AccountId;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What the extractor needs of the token verifier.
+pub trait VerifyToken: Send + Sync {
+    fn verify<'a>(&'a self, token: &'a str, now: Timestamp) -> Verification<'a>;
+}
+
+pub type Verification<'a> = Pin<Box<dyn Future<Output = Result<Arc<VerifiedToken>, TokenError>> + Send + 'a>>;
+
+/// An operation, as far as permission goes.
+pub trait Operation: Send + Sync + 'static {
+    /// The scope it needs, and what a refusal names.
+    const SCOPE: &'static str;
+
+    /// For the operations that need one of several scopes, or all of them.
+    fn is_permitted(token: &VerifiedToken) -> bool {
+        token.has_scope(Self::SCOPE)
+    }
+}
+
+/// Somebody with a valid token for `Op`, and the one time that holds for the whole request.
+pub struct Caller<Op> {
+    pub token: Arc<VerifiedToken>,
+    pub now: Timestamp,
+    operation: PhantomData<fn() -> Op>,
+}
+
+impl<Op> Caller<Op> {
+    pub fn account(&self) -> &AccountId {
+        &self.token.account
+    }
+}
+
+impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, ApiError> {
+        let token = bearer_token(&parts.headers)?;
+        let now = context.clock.now();
+        let token = context.tokens.verify(token, now).await.map_err(|error| refusal(&error))?;
+        if token.linked_identity_missing {
+            return Err(challenge(ErrorCode::MissingLinkedIdentity, INVALID));
+        }
+        if !Op::is_permitted(&token) {
+            return Err(insufficient_scope(Op::SCOPE));
+        }
+        Ok(Self { token, now, operation: PhantomData })
+    }
+}
+
+/// RFC 6750 section 2.1. Two lines are not joined: a proxy in front may have judged the other one.
+fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let missing = || challenge(ErrorCode::TokenMissing, HeaderValue::from_static(r#"Bearer realm="einmal""#));
+    let line = lines.next().ok_or_else(missing)?;
+    if lines.next().is_some() {
+        return Err(invalid("more than one Authorization line"));
+    }
+    let (scheme, token) = split_scheme(line.as_bytes());
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Err(missing());
+    }
+    // b64token of RFC 6750; what else is in a token is the verifier's business.
+    let token = std::str::from_utf8(token).map_err(|_| invalid("token is not text"))?;
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(invalid("token is empty or has other characters than a token"));
+    }
+    Ok(token)
+}
+
+fn split_scheme(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let (scheme, token) = line.split_at(end);
+    let start = token.iter().position(|byte| *byte != b' ').unwrap_or(token.len());
+    (scheme, token.get(start..).unwrap_or_default())
+}
+
+const INVALID: HeaderValue = HeaderValue::from_static(r#"Bearer realm="einmal", error="invalid_token""#);
+
+fn challenge(code: ErrorCode, www_authenticate: HeaderValue) -> ApiError {
+    ApiError::new(code).www_authenticate(www_authenticate)
+}
+
+fn invalid(reason: &'static str) -> ApiError {
+    challenge(ErrorCode::TokenInvalid, INVALID).logged(reason)
+}
+
+fn refusal(error: &TokenError) -> ApiError {
+    match *error {
+        TokenError::Invalid(reason) => invalid(reason),
+        TokenError::Expired => challenge(ErrorCode::TokenExpired, INVALID),
+        TokenError::Unavailable { retry_after_seconds } => ApiError::new(ErrorCode::Unavailable)
+            .detail("The keys of the token's issuer cannot be reached.")
+            .retry_after(retry_after_seconds),
+    }
+}
+
+fn insufficient_scope(scope: &'static str) -> ApiError {
+    let value = format!(r#"Bearer realm="einmal", error="insufficient_scope", scope="{scope}""#);
+    let error =
+        ApiError::new(ErrorCode::InsufficientScope).detail(format!("The token lacks the scope {scope}."));
+    match HeaderValue::try_from(value) {
+        Ok(value) => error.www_authenticate(value),
+        Err(_) => error,
+    }
+}

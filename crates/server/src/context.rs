@@ -1,0 +1,15 @@
+//! What every operation may use, made once at the start. It holds no state of a request and none of an account.
+
+use crate::auth::caller::VerifyToken;
+use crate::clock::Clock;
+use einmal_core::Entropy;
+use std::sync::Arc;
+
+/// The state of the routers, shared as `Arc<Context>`.
+pub struct Context {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Without a slash at the end.
+    pub public_url: Arc<str>,
+    pub tokens: Arc<dyn VerifyToken>,
+}

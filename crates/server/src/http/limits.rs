@@ -1,0 +1,36 @@
+//! How long and how much one connection may take before it is cut off. Nothing here is judged per account.
+
+use std::time::Duration;
+
+/// What a listener grants to each of its connections, and how many it grants it to.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at a time; further ones wait in the kernel's backlog.
+    pub connections: u32,
+    /// From the first byte of a request's head to its end.
+    pub head: Duration,
+    /// From the end of the head to the end of the body.
+    pub body: Duration,
+    /// Between an answer and the next request, and before the first one.
+    pub idle: Duration,
+    /// For a client that does not read its answer: without one byte getting through.
+    pub write_stall: Duration,
+    /// For reading on after the last answer, see `stream::Stream::poll_shutdown`.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            write_stall: Duration::from_secs(10),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Bytes of a request line and its header lines together.
+pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;

@@ -1,0 +1,127 @@
+//! From the socket to the router: accepting, the bounds on every wait, framing that leaves no doubt, and an end
+//! that loses no request. It knows no route, and answers by itself only what is no proper request.
+
+mod chunks;
+mod connection;
+mod deadline;
+mod exchange;
+mod head;
+mod limits;
+mod refusal;
+mod shutdown;
+mod stream;
+
+pub use limits::Limits;
+pub use refusal::{Refusal, Refuse};
+pub use shutdown::{DEFAULT_DRAIN, Shutdown, Signals};
+
+use axum::Router;
+use connection::Server;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Serves `router` on `listener` until `shutdown` is over: at its end every connection is closed.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    refuse: Arc<dyn Refuse>,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
+    let connections = limits.connections;
+    let permits = Arc::new(Semaphore::new(connections as usize));
+    let server = Server { router, refuse, limits: Arc::new(limits), shutdown: shutdown.clone() };
+    let deadline = tokio::select! {
+        biased;
+        deadline = shutdown.closing() => deadline,
+        () = accept_forever(&listener, &permits, &server) => return,
+    };
+    if let Err(error) = accept_backlog(listener, &permits, &server, deadline).await {
+        tracing::warn!(error = %error, "connections in the backlog could not be accepted");
+    }
+    // Every connection holds one permit: with all of them back, all are closed.
+    if timeout_at(deadline, permits.acquire_many(connections)).await.is_err() {
+        tracing::warn!("requests were still going on at the end of the shutdown and are cut off");
+    }
+}
+
+/// Never returns; the accepting itself cannot fail for good.
+async fn accept_forever(listener: &TcpListener, permits: &Arc<Semaphore>, server: &Server) {
+    let mut failures = Failures::default();
+    // Taken before accept, so that at the cap clients wait in the backlog and cost no descriptor.
+    while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => break spawn(stream, permit, server),
+                Err(error) => failures.pause(&error).await,
+            }
+        }
+    }
+}
+
+/// Closing a listener resets what it has not accepted, so everything in it is accepted first. Asked of the
+/// kernel: the runtime's readiness may not have heard of the last connections.
+async fn accept_backlog(
+    listener: TcpListener,
+    permits: &Arc<Semaphore>,
+    server: &Server,
+    deadline: Instant,
+) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    loop {
+        let Ok(Ok(permit)) = timeout_at(deadline, Arc::clone(permits).acquire_owned()).await else {
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        };
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true)?;
+                spawn(TcpStream::from_std(stream)?, permit, server);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn spawn(stream: TcpStream, permit: OwnedSemaphorePermit, server: &Server) {
+    // Answers are written whole, so there is nothing to gather; an error means that the client is gone again.
+    let _ = stream.set_nodelay(true);
+    let server = server.clone();
+    tokio::spawn(async move {
+        connection::serve(stream, server).await;
+        drop(permit);
+    });
+}
+
+/// The client was gone before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Out of descriptors or memory: it passes when others finish, and until then must neither spin nor fill the log.
+#[derive(Default)]
+struct Failures {
+    logged_at: Option<Instant>,
+}
+
+impl Failures {
+    const PAUSE: Duration = Duration::from_millis(50);
+    const LOG_EVERY: Duration = Duration::from_secs(10);
+
+    async fn pause(&mut self, error: &io::Error) {
+        if is_of_one_connection(error) {
+            return;
+        }
+        if self.logged_at.is_none_or(|at| at.elapsed() >= Self::LOG_EVERY) {
+            self.logged_at = Some(Instant::now());
+            tracing::error!(error = %error, "cannot accept connections, trying on");
+        }
+        sleep(Self::PAUSE).await;
+    }
+}

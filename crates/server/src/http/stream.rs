@@ -1,0 +1,284 @@
+//! The socket as hyper sees it: one head at a time, each known from its first byte to its last, and every wait
+//! bounded. It must never hand over a byte behind a head before it knows how that head frames its body.
+
+use super::chunks::{ChunkScan, Chunks};
+use super::deadline::Deadline;
+use super::exchange::{Exchange, Framing};
+use super::head::HeadScan;
+use super::limits::Limits;
+use super::refusal::{self, Refusal, Refuse};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What carries the bytes: TCP, or something on top of it.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Whether the kernel holds bytes that nobody has read. The runtime's readiness lags behind that.
+    fn has_unread(&self) -> bool;
+}
+
+/// Where in the sequence of requests the next byte from the client belongs.
+enum Phase {
+    Head(HeadScan),
+    /// The head is hyper's, which has not called the service with it yet.
+    Parsing,
+    Body(u64),
+    Chunks(ChunkScan),
+}
+
+/// What the client is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Request,
+    Head,
+    Body,
+}
+
+pub(super) struct Stream<T> {
+    transport: T,
+    exchange: Arc<Exchange>,
+    refuse: Arc<dyn Refuse>,
+    limits: Arc<Limits>,
+    phase: Phase,
+    /// Bytes behind a head, of a client that does not wait for answers.
+    held: Vec<u8>,
+    reading: Deadline<Wait>,
+    writing: Deadline<()>,
+    lingering: Deadline<()>,
+    /// Our own refusal instead of hyper's, and how much of it is written.
+    replacement: Option<(Vec<u8>, usize)>,
+}
+
+impl<T: Transport> Stream<T> {
+    pub(super) fn new(
+        transport: T,
+        exchange: Arc<Exchange>,
+        refuse: Arc<dyn Refuse>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        Self {
+            transport,
+            exchange,
+            refuse,
+            limits,
+            phase: Phase::Head(HeadScan::new()),
+            held: Vec::new(),
+            reading: Deadline::new(),
+            writing: Deadline::new(),
+            lingering: Deadline::new(),
+            replacement: None,
+        }
+    }
+
+    /// How many of `bytes` hyper may have now: all, or those up to the end of a head.
+    fn account(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            match &mut self.phase {
+                Phase::Head(scan) => match scan.feed(rest) {
+                    None => at = bytes.len(),
+                    Some(end) => {
+                        self.exchange.put_head(scan.verdict());
+                        self.enter(Phase::Parsing);
+                        return Ok(at + end);
+                    }
+                },
+                // hyper asks for more of a head that we have seen end. Whoever is right, the rest is not safe.
+                Phase::Parsing => return Err(io::Error::from(io::ErrorKind::InvalidData)),
+                Phase::Body(left) => {
+                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
+                    at += here;
+                    *left -= here as u64;
+                    if *left == 0 {
+                        self.enter(Phase::Head(HeadScan::new()));
+                    }
+                }
+                Phase::Chunks(scan) => match scan.feed(rest) {
+                    Chunks::Within => at = bytes.len(),
+                    Chunks::End(end) => {
+                        at += end;
+                        self.enter(Phase::Head(HeadScan::new()));
+                    }
+                },
+            }
+        }
+        Ok(at)
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.reading.stop();
+    }
+
+    /// Leaves `Parsing` once the service has been called.
+    fn settle(&mut self) {
+        if matches!(self.phase, Phase::Parsing) {
+            match self.exchange.framing() {
+                Some(Framing::Length(0)) => self.enter(Phase::Head(HeadScan::new())),
+                Some(Framing::Length(length)) => self.enter(Phase::Body(length)),
+                Some(Framing::Chunked) => self.enter(Phase::Chunks(ChunkScan::new())),
+                None => {}
+            }
+        }
+    }
+
+    /// There is nothing to read. Ready without a byte is the end of the stream for hyper.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (wait, limit) = match &self.phase {
+            Phase::Head(_) | Phase::Parsing if self.exchange.is_in_service() => {
+                self.reading.stop();
+                return Poll::Pending;
+            }
+            Phase::Head(scan) if scan.is_empty() => {
+                if self.exchange.is_closing() && !self.transport.has_unread() {
+                    return Poll::Ready(Ok(()));
+                }
+                (Wait::Request, self.limits.idle)
+            }
+            Phase::Head(_) | Phase::Parsing => (Wait::Head, self.limits.head),
+            Phase::Body(_) | Phase::Chunks(_) => (Wait::Body, self.limits.body),
+        };
+        ready!(self.reading.poll(cx, wait, limit));
+        match wait {
+            Wait::Request => Poll::Ready(Ok(())),
+            Wait::Head => {
+                // Into the empty buffer of the socket, or else not at all: nothing is waited for here.
+                let answer = refusal::wire_format(&*self.refuse, Refusal::RequestTimeout);
+                let _ = Pin::new(&mut self.transport).poll_write(cx, &answer);
+                Poll::Ready(Ok(()))
+            }
+            // The reader of the body gets this, and answers.
+            Wait::Body => Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut))),
+        }
+    }
+
+    fn poll_read_held(&mut self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+        let held = std::mem::take(&mut self.held);
+        let offered = held.get(..held.len().min(buffer.remaining())).unwrap_or_default();
+        let taken = self.account(offered)?;
+        let (handed, rest) = held.split_at(taken);
+        buffer.put_slice(handed);
+        self.held = rest.to_vec();
+        Ok(())
+    }
+
+    fn poll_write_bounded(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.transport).poll_write(cx, bytes) {
+            Poll::Ready(written) => {
+                self.writing.stop();
+                Poll::Ready(written)
+            }
+            Poll::Pending => {
+                ready!(self.writing.poll(cx, (), self.limits.write_stall));
+                Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)))
+            }
+        }
+    }
+
+    fn poll_write_replacement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some((answer, written)) = self.replacement.take() {
+            let rest = answer.get(written..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            match self.poll_write_bounded(cx, rest) {
+                Poll::Ready(Ok(more)) => self.replacement = Some((answer, written + more)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.replacement = Some((answer, written));
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The refusal to send in place of `bytes`, if those are hyper's own answer to a head it could not read.
+    fn refusal_in(&self, bytes: &[u8]) -> Option<Refusal> {
+        let is_in_request_line = match &self.phase {
+            _ if self.exchange.is_in_service() => return None,
+            Phase::Head(scan) => scan.is_in_request_line(),
+            Phase::Parsing if self.exchange.framing().is_none() => false,
+            _ => return None,
+        };
+        match refusal::of_hyper(bytes)? {
+            // hyper's limit for a URI is beyond that for a head.
+            Refusal::HeadersTooLarge if is_in_request_line => Some(Refusal::UriTooLong),
+            refusal => Some(refusal),
+        }
+    }
+
+    /// All that was sent has been read and understood.
+    fn is_clean(&self) -> bool {
+        self.held.is_empty() && matches!(&self.phase, Phase::Head(scan) if scan.is_empty())
+    }
+}
+
+impl<T: Transport> AsyncRead for Stream<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.settle();
+        if !this.held.is_empty() {
+            return Poll::Ready(this.poll_read_held(buffer));
+        }
+        let before = buffer.filled().len();
+        let Poll::Ready(read) = Pin::new(&mut this.transport).poll_read(cx, buffer) else {
+            return this.wait(cx);
+        };
+        read?;
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        let taken = this.account(fresh)?;
+        this.held.extend_from_slice(fresh.get(taken..).unwrap_or_default());
+        buffer.set_filled(before + taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Transport> AsyncWrite for Stream<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.replacement.is_none()
+            && let Some(refusal) = self.refusal_in(bytes)
+        {
+            let answer = refusal::wire_format(&*self.refuse, refusal);
+            self.replacement = Some((answer, 0));
+        }
+        if self.replacement.is_some() {
+            ready!(self.poll_write_replacement(cx))?;
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        self.poll_write_bounded(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    /// Says that nothing more is coming, and reads on for a while: closing a socket with unread bytes in it
+    /// resets it, and the answer may be lost on its way.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.transport).poll_shutdown(cx))?;
+        let mut discarded = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut this.transport).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    if this.lingering.poll(cx, (), this.limits.linger).is_ready() {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Pending if !this.is_clean() => {
+                    ready!(this.lingering.poll(cx, (), this.limits.linger));
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(_) | Poll::Pending => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
