@@ -1,7 +1,11 @@
 //! The command line: one file per command. The only place that prints, and the only one that knows exit codes.
 
+mod accounts_import;
 mod code;
 mod config_check;
+mod dev;
+mod keys_generate;
+mod serve;
 
 use crate::config::{ConfigError, Document, Environment};
 use clap::{Args, Parser, Subcommand};
@@ -23,10 +27,28 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    Dev(dev::DevCommand),
+    Serve(serve::ServeCommand),
+    /// Work on accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Accounts(AccountsCommand),
+    /// Work on the keyring, which seals what the store holds
+    #[command(subcommand, arg_required_else_help = true)]
+    Keys(KeysCommand),
     /// Work on the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     Code(code::CodeCommand),
+}
+
+#[derive(Subcommand)]
+enum AccountsCommand {
+    Import(accounts_import::ImportCommand),
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    Generate(keys_generate::GenerateCommand),
 }
 
 #[derive(Subcommand)]
@@ -68,6 +90,10 @@ impl From<ConfigError> for Failure {
 /// Runs what the process's arguments say.
 pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
+        Command::Dev(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Accounts(AccountsCommand::Import(command)) => command.run(),
+        Command::Keys(KeysCommand::Generate(command)) => command.run(),
         Command::Config(ConfigCommand::Check(command)) => command.run(),
         Command::Code(command) => command.run(),
     };

@@ -21,9 +21,9 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Health and metrics; private.
     pub management_listen: SocketAddr,
-    /// What links begin with; no slash at the end.
-    pub public_url: String,
-    pub max_connections: usize,
+    /// What links begin with, without a slash at the end; `None`: the address that is listened on.
+    pub public_url: Option<String>,
+    pub max_connections: u32,
     /// How long new requests are still taken after SIGTERM, while load balancers notice.
     pub drain: Duration,
 }
@@ -40,9 +40,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Http {
             format!("found {listen}, expected another address than http.listen"),
         );
     }
-    let public_url = section
-        .parsed("public_url", "a URL such as https://otp.example.com", base_url)
-        .unwrap_or_else(|| format!("http://{listen}"));
+    let public_url = section.parsed("public_url", "a URL such as https://otp.example.com", base_url);
     let max_connections = section.whole_number("max_connections", 1..=1_000_000).unwrap_or(10_000);
     let drain = section.seconds("drain").unwrap_or(1);
     if drain > LONGEST_DRAIN_SECONDS {
@@ -53,7 +51,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Http {
         listen,
         management_listen,
         public_url,
-        max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
+        max_connections: u32::try_from(max_connections).unwrap_or(u32::MAX),
         drain: Duration::from_secs(drain),
     }
 }

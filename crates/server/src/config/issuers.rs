@@ -2,6 +2,7 @@
 
 use super::keys::Key;
 use super::section::Section;
+use crate::auth::{Algorithm, IssuerSettings, LinkedIdentitySettings};
 use url::{Host, Url};
 
 pub(super) const KEYS: &[Key] = &[
@@ -19,81 +20,6 @@ pub(super) const KEYS: &[Key] = &[
 const LINKED_IDENTITY_KEYS: &[Key] = &[Key::value("claim"), Key::value("provider"), Key::value("clients")];
 
 pub(super) const DEFAULT_NAME: &str = "main";
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuerConfig {
-    /// Part of every account's identity.
-    pub name: String,
-    /// Compared with `iss`, byte for byte.
-    pub issuer: String,
-    /// One of them must be in `aud`; never empty.
-    pub audiences: Vec<String>,
-    /// `None`: found by OIDC discovery.
-    pub jwks_uri: Option<String>,
-    /// Never empty.
-    pub algorithms: Vec<SigningAlgorithm>,
-    /// JSON pointer to the time of registration, in seconds or RFC 3339.
-    pub registered_at_claim: Option<String>,
-    pub linked_identity: Option<LinkedIdentityConfig>,
-}
-
-/// A third party that a claim of the token must name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkedIdentityConfig {
-    /// JSON pointer.
-    pub claim: String,
-    pub provider: String,
-    /// Clients that it is demanded of; `None`: of all.
-    pub clients: Option<Vec<String>>,
-}
-
-/// Signature algorithms that tokens may have (RFC 7518 section 3.1, RFC 8037). All are asymmetric: with HMAC
-/// whoever verifies could also sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SigningAlgorithm {
-    Rs256,
-    Rs384,
-    Rs512,
-    Ps256,
-    Ps384,
-    Ps512,
-    Es256,
-    Es384,
-    EdDsa,
-}
-
-impl SigningAlgorithm {
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
-
-    /// As `alg` of a token's header has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
-    }
-}
 
 const NAME_EXPECTED: &str = "1 to 64 of the characters A-Z a-z 0-9 _ -";
 const URL_EXPECTED: &str = "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
@@ -113,7 +39,7 @@ pub(super) fn read_name(section: &mut Section<'_>, only: bool) -> Option<String>
     section.parsed("name", NAME_EXPECTED, |text| is_name(text).then(|| text.to_owned()))
 }
 
-pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerConfig> {
+pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerSettings> {
     let name = read_name(section, only);
     let issuer = required(section, "issuer", URL_EXPECTED)
         .then(|| section.parsed("issuer", URL_EXPECTED, |text| is_issuer(text).then(|| text.to_owned())))
@@ -121,14 +47,13 @@ pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerConfig
     let expected = "a list of audiences such as [\"einmal\"]";
     let audiences =
         required(section, "audiences", expected).then(|| section.texts("audiences", expected)).flatten();
-    let jwks_uri =
-        section.parsed("jwks_uri", URL_EXPECTED, |text| is_trusted_url(text).then(|| text.to_owned()));
+    let jwks_uri = section.parsed("jwks_uri", URL_EXPECTED, trusted_url);
     let algorithms = read_algorithms(section);
     let registered_at_claim = pointer(section, "registered_at_claim");
     let linked_identity =
         section.table("linked_identity").and_then(|mut section| read_linked_identity(&mut section));
-    Some(IssuerConfig {
-        name: name?,
+    Some(IssuerSettings {
+        name: name?.into(),
         issuer: issuer?,
         audiences: audiences?,
         jwks_uri,
@@ -146,13 +71,13 @@ fn required(section: &mut Section<'_>, key: &str, expected: &str) -> bool {
     given
 }
 
-fn read_algorithms(section: &mut Section<'_>) -> Vec<SigningAlgorithm> {
+fn read_algorithms(section: &mut Section<'_>) -> Vec<Algorithm> {
     let Some(names) = section.texts("algorithms", ALGORITHMS_EXPECTED) else {
-        return SigningAlgorithm::ALL.to_vec();
+        return Algorithm::ALL.to_vec();
     };
     let mut algorithms = Vec::new();
     for name in names {
-        match SigningAlgorithm::from_name(&name) {
+        match Algorithm::from_name(&name) {
             Some(algorithm) => algorithms.push(algorithm),
             None => section.refuse("algorithms", format!("found {name:?}, expected {ALGORITHMS_EXPECTED}")),
         }
@@ -160,7 +85,7 @@ fn read_algorithms(section: &mut Section<'_>) -> Vec<SigningAlgorithm> {
     algorithms
 }
 
-fn read_linked_identity(section: &mut Section<'_>) -> Option<LinkedIdentityConfig> {
+fn read_linked_identity(section: &mut Section<'_>) -> Option<LinkedIdentitySettings> {
     let provider_expected = "the name of a third party";
     let claim = required(section, "claim", POINTER_EXPECTED).then(|| pointer(section, "claim")).flatten();
     let provider = required(section, "provider", provider_expected)
@@ -169,7 +94,7 @@ fn read_linked_identity(section: &mut Section<'_>) -> Option<LinkedIdentityConfi
         })
         .flatten();
     let clients = section.texts("clients", "a list of client ids (leave it out for all clients)");
-    Some(LinkedIdentityConfig { claim: claim?, provider: provider?, clients })
+    Some(LinkedIdentitySettings { claim: claim?, provider: provider?, clients: clients.unwrap_or_default() })
 }
 
 fn pointer(section: &mut Section<'_>, key: &str) -> Option<String> {
@@ -188,12 +113,12 @@ fn is_name(text: &str) -> bool {
 
 /// An issuer identifier has no query (OpenID Connect Discovery 1.0 section 3).
 fn is_issuer(text: &str) -> bool {
-    is_trusted_url(text) && !text.contains('?')
+    trusted_url(text).is_some() && !text.contains('?')
 }
 
 /// Over plain http anybody on the way could exchange the keys, and with them whose tokens are good.
-fn is_trusted_url(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
+fn trusted_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -201,5 +126,6 @@ fn is_trusted_url(text: &str) -> bool {
         None => false,
     };
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    plain && (url.scheme() == "https" && url.has_host() || url.scheme() == "http" && loopback)
+    let trusted = plain && (url.scheme() == "https" && url.has_host() || url.scheme() == "http" && loopback);
+    trusted.then_some(url)
 }

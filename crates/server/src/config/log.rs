@@ -21,6 +21,13 @@ pub struct Log {
     pub level: Targets,
 }
 
+impl Log {
+    /// For whoever looks at a terminal.
+    pub fn for_people() -> Self {
+        Self { format: LogFormat::Text, level: everything_at(LevelFilter::INFO) }
+    }
+}
+
 /// Modules of ours begin with this; libraries do not.
 const OURS: &str = "einmal";
 

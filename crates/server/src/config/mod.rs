@@ -24,12 +24,12 @@ mod tree;
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault, Place};
 pub use http::Http;
-pub use issuers::{IssuerConfig, LinkedIdentityConfig, SigningAlgorithm};
 pub use keyring::{KeyringLocation, KeyringSource};
 pub use log::{Log, LogFormat};
 pub use secret::Secret;
 pub use store::Store;
 
+use crate::auth::IssuerSettings;
 use einmal_core::policy::Policy;
 use section::{Section, Surroundings};
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ pub struct Config {
     pub store: Store,
     pub keyring: KeyringSource,
     /// Never empty; names and issuers are unique.
-    pub issuers: Vec<IssuerConfig>,
+    pub issuers: Vec<IssuerSettings>,
     pub policy: Policy,
     /// Status of a throttled attempt, 404 or 429.
     pub throttle_status: u16,
@@ -100,7 +100,7 @@ impl Document {
         let store = store::read(&mut self.section("store", &mut faults));
         let keyring = keyring::read(&mut self.section("keyring", &mut faults));
         let issuers = self.issuers(&mut faults, issuers::read);
-        refuse_twice(&issuers, |issuer| &issuer.name, "name", &mut faults);
+        refuse_twice(&issuers, |issuer| &*issuer.name, "name", &mut faults);
         refuse_twice(&issuers, |issuer| &issuer.issuer, "issuer", &mut faults);
         let limits = limits::read(self, &mut faults);
         let log = log::read(&mut self.section("log", &mut faults));
@@ -192,7 +192,7 @@ struct Located {
 }
 
 /// Two issuers with one name would share accounts; with one `iss` a token would belong to both.
-fn refuse_twice<T>(issuers: &[(Located, T)], value: fn(&T) -> &String, key: &str, faults: &mut Vec<Fault>) {
+fn refuse_twice<T>(issuers: &[(Located, T)], value: fn(&T) -> &str, key: &str, faults: &mut Vec<Fault>) {
     let mut seen = BTreeSet::new();
     for (located, issuer) in issuers {
         if !seen.insert(value(issuer)) {

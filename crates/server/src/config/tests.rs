@@ -5,6 +5,7 @@ mod overlay;
 mod values;
 
 use super::*;
+use crate::auth::Algorithm;
 use std::fs;
 use tempfile::TempDir;
 
@@ -66,14 +67,14 @@ fn a_minimal_configuration_has_sensible_defaults() {
     let config = written.config();
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.http.management_listen.to_string(), "127.0.0.1:9090");
-    assert_eq!(config.http.public_url, "http://127.0.0.1:8080");
+    assert_eq!(config.http.public_url, None);
     assert_eq!(config.http.max_connections, 10_000);
     assert_eq!(config.http.drain.as_secs(), 1);
     assert_eq!(config.store.sqlite_path, store);
     assert_eq!(config.keyring, KeyringSource::File(keys));
     assert_eq!(config.issuers.len(), 1);
-    assert_eq!(config.issuers[0].name, "main");
-    assert_eq!(config.issuers[0].algorithms, SigningAlgorithm::ALL);
+    assert_eq!(&*config.issuers[0].name, "main");
+    assert_eq!(config.issuers[0].algorithms, Algorithm::ALL);
     assert_eq!(config.throttle_status, 404);
     assert_eq!(config.totp_issuer_label, "einmal");
     assert_eq!(config.log.format, LogFormat::Json);

@@ -68,19 +68,33 @@ fn dependencies_point_one_way() {
     // (folder, what nothing in it may name)
     let rules: [(&str, &[&str]); 7] = [
         ("core/src", &["tokio", "axum", "hyper", "rusqlite", "getrandom::", "SystemTime", "serde"]),
-        ("server/src/store", &["crate::accounts", "crate::api", "crate::auth", "crate::http", "crate::cli", "axum", "hyper"]),
-        ("server/src/accounts", &["crate::api", "crate::auth", "crate::http", "crate::cli", "axum", "hyper", "rusqlite"]),
+        (
+            "server/src/store",
+            &["crate::accounts", "crate::api", "crate::auth", "crate::http", "crate::cli", "axum", "hyper"],
+        ),
+        (
+            "server/src/accounts",
+            &["crate::api", "crate::auth", "crate::http", "crate::cli", "axum", "hyper", "rusqlite"],
+        ),
         ("server/src/auth", &["crate::accounts", "crate::store", "crate::cli", "crate::dev", "rusqlite"]),
         ("server/src/api", &["crate::cli", "crate::dev", "rusqlite"]),
-        ("server/src/config", &["crate::api", "crate::store", "crate::cli", "crate::dev", "axum", "hyper", "rusqlite"]),
+        (
+            "server/src/config",
+            &["crate::api", "crate::store", "crate::cli", "crate::dev", "axum", "hyper", "rusqlite"],
+        ),
         ("server/src/cli", &["axum", "hyper", "rusqlite"]),
     ];
     let mut faults = Vec::new();
     for (folder, banned) in rules {
         for (name, text) in rust_files(folder) {
-            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for (number, line) in
+                (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"))
+            {
                 faults.extend(
-                    banned.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}:{number} names {word}")),
+                    banned
+                        .iter()
+                        .filter(|word| line.contains(**word))
+                        .map(|word| format!("{name}:{number} names {word}")),
                 );
             }
         }
@@ -93,7 +107,13 @@ fn what_only_try_out_has_no_service_can_reach() {
     let reaches = |(name, text): &(String, String)| {
         !name.starts_with("server/src/dev") && name != "server/src/cli/dev.rs" && text.contains("crate::dev")
     };
-    none(&rust_files("server/src").iter().filter(|file| reaches(file)).map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    none(
+        &rust_files("server/src")
+            .iter()
+            .filter(|file| reaches(file))
+            .map(|(name, _)| name.clone())
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn everything_can_be_set_by_variables_alone() {
     let config = Document::open(None, environment).unwrap().service().unwrap();
     assert_eq!(config.issuers[0].audiences, ["einmal"]);
     assert_eq!(config.issuers[0].linked_identity.as_ref().unwrap().provider, "fleet");
-    assert_eq!(config.issuers[1].name, "b");
+    assert_eq!(&*config.issuers[1].name, "b");
     assert_eq!(config.keyring, KeyringSource::File(PathBuf::from("keys")));
 }
 
@@ -53,7 +53,7 @@ fn the_eleventh_issuer_comes_after_the_third() {
     let mut pairs = names.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let pairs: [(&str, &str); 33] = std::array::from_fn(|_| pairs.next().unwrap());
     let config = written("[keyring]\nfile = \"k\"\n").with(pairs).config();
-    assert_eq!(config.issuers[10].name, "n10");
+    assert_eq!(&*config.issuers[10].name, "n10");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn text_that_looks_like_a_number_stays_text() {
         ])
         .config();
     assert_eq!(config.issuers[0].audiences, ["12345"]);
-    assert_eq!(config.issuers[0].name, "007");
+    assert_eq!(&*config.issuers[0].name, "007");
     assert_eq!(config.totp_issuer_label, "true");
 }
 
