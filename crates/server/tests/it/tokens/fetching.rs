@@ -209,7 +209,10 @@ async fn the_cool_down_survives_a_clock_that_is_set_back() {
 
 #[tokio::test]
 async fn case_86_an_answer_that_is_no_key_set_changes_nothing_and_the_cool_down_holds() {
-    let metadata_service = Issuer::start(&[&SigningKey::other_rsa("k0")]).await;
+    let metadata_service = Issuer::start(&[&SigningKey::rsa("k0")]).await;
+    // The set that would make the tokens good, if only it came in a way that is allowed.
+    let tempting = json!({ "keys": [SigningKey::rsa("k0").jwk(), SigningKey::rsa("rsa").jwk()] }).to_string();
+    let with_status = |status| Answer::Text { status, body: tempting.clone() };
     let text = |body: &str| Answer::Text { status: 200, body: body.to_owned() };
     let many: Vec<Value> = (0..101).map(|n| SigningKey::rsa(&format!("k{n}")).jwk()).collect();
     for (what, answer) in [
@@ -219,15 +222,16 @@ async fn case_86_an_answer_that_is_no_key_set_changes_nothing_and_the_cool_down_
         ("keys is null", text(r#"{"keys":null}"#)),
         ("an array", text("[]")),
         ("no JSON", text("<html>")),
-        ("half of it", text(r#"{"keys":[{"#)),
+        ("half of it", text(&tempting[..tempting.len() - 1])),
         ("nothing", text("")),
         ("too many keys", Answer::Json(json!({ "keys": many }))),
-        ("too long", text(&format!("{{\"keys\":[]{}}}", " ".repeat(256 * 1024)))),
+        ("too long", text(&format!("{tempting}{}", " ".repeat(256 * 1024)))),
         ("endless", Answer::Endless),
-        ("error", Answer::Text { status: 503, body: "{}".to_owned() }),
+        ("error", with_status(503)),
+        ("partial content", with_status(206)),
         ("redirect", Answer::Redirect(metadata_service.keys_url())),
         ("redirect away", Answer::Redirect("http://169.254.169.254/latest/".to_owned())),
-        ("not found", Answer::Text { status: 404, body: json!({ "keys": [] }).to_string() }),
+        ("not found", with_status(404)),
         ("hangs up", Answer::HangUp),
     ] {
         let world = World::new().await;

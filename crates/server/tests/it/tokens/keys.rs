@@ -25,6 +25,11 @@ async fn every_algorithm_is_accepted_and_only_if_it_is_allowed() {
         only_others.verifier.discover().await.unwrap();
         only_others.accepts(&good.token(&only_others.claims(&json!({})))).await;
         only_others.refuses(name, &key.token(&only_others.claims(&json!({})))).await;
+        // It could never be of a key we have not seen yet, so the issuer is not asked.
+        only_others.clock.advance(31);
+        let elsewhere = json!({ "kid": "elsewhere" });
+        only_others.refuses(name, &key.token_with_header(&elsewhere, &only_others.claims(&json!({})))).await;
+        assert_eq!(only_others.issuer.count(KEYS), 1);
     }
     let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
     assert_eq!(names, ALGORITHMS);
@@ -104,6 +109,9 @@ async fn one_issuer_out_of_reach_does_not_take_the_others_with_it() {
     assert_eq!(answer.err(), Some(TokenError::Unavailable { retry_after_seconds: 30 }));
 }
 
+/// What a public key of Ed25519 begins with in DER (RFC 8410 section 4).
+const ED25519_DER_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+
 /// Keys that are none, with what is wrong with them.
 fn bad_keys() -> Vec<Value> {
     let rsa = SigningKey::rsa("bad");
@@ -147,6 +155,7 @@ fn bad_keys() -> Vec<Value> {
         ed.jwk_with(&json!({ "crv": "Ed448" })),
         ed.jwk_with(&json!({ "x": encode([1; 31]) })),
         ed.jwk_with(&json!({ "x": encode([1; 33]) })),
+        ed.jwk_with(&json!({ "x": encode([&ED25519_DER_PREFIX, [9; 32].as_slice()].concat()) })),
         ed.jwk_with(&json!({ "kty": "EC" })),
     ]
 }
