@@ -1,11 +1,5 @@
 //! What tokens get in. The real verifier against a scripted issuer; numbers are those of the list of attacks.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests: what goes wrong in them should fail the test"
-)]
-
 mod cache;
 mod claims;
 mod fetching;

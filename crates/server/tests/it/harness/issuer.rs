@@ -1,8 +1,6 @@
 //! An OpenID issuer that does as it is told: real HTTP on loopback, every request written down, and answers
 //! that no honest issuer gives.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests: what goes wrong in it should fail the test")]
-
 mod signing_key;
 
 pub(crate) use signing_key::{SigningKey, encode, with};

@@ -1,13 +1,5 @@
 //! Keys that sign whatever they are given, with any of the algorithms, well formed or not.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a helper of tests: what goes wrong in it should fail the test"
-)]
-
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
