@@ -1,0 +1,4 @@
+//! One binary for all that is tested from outside of the library.
+#![cfg(test)]
+
+mod http;
