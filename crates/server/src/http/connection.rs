@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tower::Service;
@@ -56,8 +57,7 @@ pub(super) async fn serve(transport: impl Transport, server: Server) {
         // Answers are small: one buffer and one write.
         .writev(false);
     let service = service_fn(|request| answer(&server, &exchange, request));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         biased;
         ended = &mut connection => ended,
@@ -65,11 +65,13 @@ pub(super) async fn serve(transport: impl Transport, server: Server) {
             // Not hyper's graceful shutdown: that closes an idle connection without looking whether a request
             // has come meanwhile. Answers say `Connection: close` by now, and an idle stream says that it ended.
             exchange.close_when_idle();
-            timeout_at(deadline, connection).await.unwrap_or(Ok(()))
+            timeout_at(deadline, &mut connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
         tracing::debug!(error = %error, "connection ended early");
+        // hyper leaves this out after an error, and what was answered last would be lost with a reset.
+        let _ = connection.into_parts().io.into_inner().shutdown().await;
     }
 }
 

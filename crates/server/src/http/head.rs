@@ -21,6 +21,7 @@ pub(super) struct HeadScan {
     line_length: usize,
     last: u8,
     lines: usize,
+    request_line_length: usize,
     content_lengths: u8,
     transfer_encodings: u8,
     is_broken: bool,
@@ -33,6 +34,7 @@ impl HeadScan {
             line_length: 0,
             last: 0,
             lines: 0,
+            request_line_length: 0,
             content_lengths: 0,
             transfer_encodings: 0,
             is_broken: false,
@@ -45,9 +47,9 @@ impl HeadScan {
         self.lines == 0 && (self.line_length == 0 || (self.line_length == 1 && self.last == b'\r'))
     }
 
-    /// The first line is not over.
-    pub(super) const fn is_in_request_line(&self) -> bool {
-        self.lines == 0
+    /// The first line, as far as it has come.
+    pub(super) const fn request_line_length(&self) -> usize {
+        if self.lines == 0 { self.line_length } else { self.request_line_length }
     }
 
     pub(super) const fn verdict(&self) -> Verdict {
@@ -94,7 +96,9 @@ impl HeadScan {
             return self.lines > 0;
         }
         self.lines += 1;
-        if self.lines > 1 {
+        if self.lines == 1 {
+            self.request_line_length = length;
+        } else {
             // Two letters sort out nearly every line before its name is compared.
             match start.first().map(u8::to_ascii_lowercase) {
                 Some(b'c') if value_of(start, b"content-length:").is_some() => {

@@ -18,11 +18,25 @@ pub use shutdown::{DEFAULT_DRAIN, Shutdown, Signals};
 use axum::Router;
 use connection::Server;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
+
+/// Connections that may wait in the kernel to be accepted; the system's own limit may be lower.
+const BACKLOG: u32 = 4096;
+
+/// A listener with a backlog that stands a crowd: the usual one overflows with 128 clients at once, who then see
+/// seconds of delay. Needs a running runtime.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the last connections of the process before it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves `router` on `listener` until `shutdown` is over: at its end every connection is closed.
 pub async fn serve(

@@ -5,7 +5,7 @@ use super::chunks::{ChunkScan, Chunks};
 use super::deadline::Deadline;
 use super::exchange::{Exchange, Framing};
 use super::head::HeadScan;
-use super::limits::Limits;
+use super::limits::{Limits, MAX_HEAD_BYTES};
 use super::refusal::{self, Refusal, Refuse};
 use std::io;
 use std::pin::Pin;
@@ -23,7 +23,9 @@ pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
 enum Phase {
     Head(HeadScan),
     /// The head is hyper's, which has not called the service with it yet.
-    Parsing,
+    Parsing {
+        request_line_length: usize,
+    },
     Body(u64),
     Chunks(ChunkScan),
 }
@@ -81,12 +83,13 @@ impl<T: Transport> Stream<T> {
                     None => at = bytes.len(),
                     Some(end) => {
                         self.exchange.put_head(scan.verdict());
-                        self.enter(Phase::Parsing);
+                        let request_line_length = scan.request_line_length();
+                        self.enter(Phase::Parsing { request_line_length });
                         return Ok(at + end);
                     }
                 },
                 // hyper asks for more of a head that we have seen end. Whoever is right, the rest is not safe.
-                Phase::Parsing => return Err(io::Error::from(io::ErrorKind::InvalidData)),
+                Phase::Parsing { .. } => return Err(io::Error::from(io::ErrorKind::InvalidData)),
                 Phase::Body(left) => {
                     let here = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     at += here;
@@ -114,7 +117,7 @@ impl<T: Transport> Stream<T> {
 
     /// Leaves `Parsing` once the service has been called.
     fn settle(&mut self) {
-        if matches!(self.phase, Phase::Parsing) {
+        if matches!(self.phase, Phase::Parsing { .. }) {
             match self.exchange.framing() {
                 Some(Framing::Length(0)) => self.enter(Phase::Head(HeadScan::new())),
                 Some(Framing::Length(length)) => self.enter(Phase::Body(length)),
@@ -127,7 +130,7 @@ impl<T: Transport> Stream<T> {
     /// There is nothing to read. Ready without a byte is the end of the stream for hyper.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (wait, limit) = match &self.phase {
-            Phase::Head(_) | Phase::Parsing if self.exchange.is_in_service() => {
+            Phase::Head(_) | Phase::Parsing { .. } if self.exchange.is_in_service() => {
                 self.reading.stop();
                 return Poll::Pending;
             }
@@ -137,7 +140,7 @@ impl<T: Transport> Stream<T> {
                 }
                 (Wait::Request, self.limits.idle)
             }
-            Phase::Head(_) | Phase::Parsing => (Wait::Head, self.limits.head),
+            Phase::Head(_) | Phase::Parsing { .. } => (Wait::Head, self.limits.head),
             Phase::Body(_) | Phase::Chunks(_) => (Wait::Body, self.limits.body),
         };
         ready!(self.reading.poll(cx, wait, limit));
@@ -197,15 +200,17 @@ impl<T: Transport> Stream<T> {
 
     /// The refusal to send in place of `bytes`, if those are hyper's own answer to a head it could not read.
     fn refusal_in(&self, bytes: &[u8]) -> Option<Refusal> {
-        let is_in_request_line = match &self.phase {
+        let request_line_length = match &self.phase {
             _ if self.exchange.is_in_service() => return None,
-            Phase::Head(scan) => scan.is_in_request_line(),
-            Phase::Parsing if self.exchange.framing().is_none() => false,
+            Phase::Head(scan) => scan.request_line_length(),
+            Phase::Parsing { request_line_length } if self.exchange.framing().is_none() => {
+                *request_line_length
+            }
             _ => return None,
         };
         match refusal::of_hyper(bytes)? {
-            // hyper's limit for a URI is beyond that for a head.
-            Refusal::HeadersTooLarge if is_in_request_line => Some(Refusal::UriTooLong),
+            // hyper's own limit for a URI is beyond the one for a whole head.
+            Refusal::HeadersTooLarge if request_line_length > MAX_HEAD_BYTES / 2 => Some(Refusal::UriTooLong),
             refusal => Some(refusal),
         }
     }

@@ -4,5 +4,6 @@
 mod cli;
 mod contract;
 mod harness;
+mod http;
 mod tidy;
 mod tokens;

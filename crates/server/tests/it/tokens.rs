@@ -9,6 +9,7 @@ mod linked_identity;
 mod settings;
 mod shape;
 
+use crate::harness::clock::{HandClock, NOW};
 use crate::harness::issuer::{Issuer, SigningKey};
 use einmal::auth::{Algorithm, IssuerSettings, TokenError, TokenVerifier, VerifiedToken};
 use einmal::clock::Clock;
@@ -18,31 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const NOW: u64 = 1_800_000_000;
 const SCOPE: &str = "user:otp:verify";
-
-/// A clock that the test sets.
-struct HandClock(AtomicU64);
-
-impl HandClock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(NOW)))
-    }
-
-    fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-
-    fn set_back(&self, seconds: u64) {
-        self.0.fetch_sub(seconds, Ordering::SeqCst);
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// One issuer with one RSA key of kid `rsa`, and a verifier that has its keys.
 struct World {

@@ -1,0 +1,162 @@
+//! A server with operations that exist in tests only, on a port of its own.
+
+use super::client::{Client, within_patience};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use einmal::api::document::Document;
+use einmal::api::error::ApiError;
+use einmal::api::faults::Faults;
+use einmal::api::negotiate::{AcceptsJson, AcceptsJsonApi};
+use einmal::api::router::{self, Route};
+use einmal::auth::caller::{Caller, Operation, Verification, VerifyToken};
+use einmal::auth::{TokenError, VerifiedToken};
+use einmal::clock::SystemClock;
+use einmal::context::Context;
+use einmal::entropy::SystemEntropy;
+use einmal::http::{Limits, Shutdown, listen, serve};
+use einmal_core::Timestamp;
+use einmal_core::account::AccountId;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// The path of the probe, which takes what `VerifyOTP` takes and answers 204.
+pub(crate) const PROBE: &str = "/user/2025-1/probe";
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) calls: Arc<AtomicUsize>,
+    /// Lets requests to `/user/2025-1/wait` go on, one for each permit.
+    pub(crate) gate: Arc<Semaphore>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Limits::default(), Duration::ZERO).await
+    }
+
+    pub(crate) async fn start_with(limits: Limits, drain: Duration) -> Self {
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let shutdown = Shutdown::new(drain);
+        let context = context();
+        let routes = router::routes().into_iter().chain(probes(&calls, &gate));
+        let app = router::build(Arc::clone(&context), routes);
+        let task = tokio::spawn(serve(listener, app, context, limits, shutdown.clone()));
+        Self { address, shutdown, calls, gate, task }
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn ended(self) {
+        within_patience("shutting down", self.task).await.unwrap();
+    }
+}
+
+pub(crate) fn context() -> Arc<Context> {
+    Arc::new(Context {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        public_url: Arc::from("http://einmal.test"),
+        tokens: Arc::new(Tokens),
+    })
+}
+
+/// A whole request to the probe.
+pub(crate) fn probe(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {PROBE} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+pub(crate) fn get_request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n")
+}
+
+pub(crate) struct Probe;
+
+impl Operation for Probe {
+    const SCOPE: &'static str = "user:probe";
+}
+
+pub(crate) fn probes(calls: &Arc<AtomicUsize>, gate: &Arc<Semaphore>) -> Vec<Route> {
+    let (calls, gate) = (Arc::clone(calls), Arc::clone(gate));
+    let waiting = Arc::clone(&calls);
+    vec![
+        Route::operation(
+            "/probe",
+            post(async move |caller: Caller<Probe>, _: AcceptsJson, body: Document| {
+                assert_eq!(caller.account().subject(), "somebody");
+                let members = body.members(&["otp"])?;
+                let mut faults = Faults::default();
+                members.required_text("otp", 1..=16_000, &mut faults);
+                faults.finish()?;
+                calls.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, ApiError>(StatusCode::NO_CONTENT)
+            }),
+        ),
+        Route::operation(
+            "/json-api",
+            post(async |_: Caller<Probe>, _: AcceptsJsonApi, _: Document| StatusCode::NO_CONTENT),
+        ),
+        Route::operation("/no-body", post(async |_: Caller<Probe>, _: AcceptsJson| StatusCode::NO_CONTENT)),
+        Route::operation("/read", get(async |_: Caller<Probe>| "{\"pin\":true}")),
+        Route::operation(
+            "/wait",
+            get(async move |_: Caller<Probe>| {
+                waiting.fetch_add(1, Ordering::SeqCst);
+                gate.acquire().await.unwrap().forget();
+                StatusCode::NO_CONTENT
+            }),
+        ),
+        Route::operation("/panic", post(panicking)),
+        Route::operation("/large", get(async || Response::new(Body::from(vec![b'x'; 64 << 20])))),
+        Route::operation(
+            "/broken",
+            get(async || ApiError::internal("the store said \"no\"\r\n\x1b[31mred\x1b[0m")),
+        ),
+    ]
+}
+
+async fn panicking(State(_): State<Arc<Context>>) -> StatusCode {
+    panic!("a panic with a\nline break and the word sesame");
+}
+
+/// Tokens whose text says what they are.
+struct Tokens;
+
+impl VerifyToken for Tokens {
+    fn verify<'a>(&'a self, token: &'a str, _: Timestamp) -> Verification<'a> {
+        Box::pin(async move {
+            let verified = |scope: &str, linked_identity_missing| {
+                let (account, scope) = (AccountId::new("main", "somebody"), scope.to_owned());
+                Ok(Arc::new(VerifiedToken { account, linked_identity_missing, scope }))
+            };
+            match token {
+                "good" => verified("openid user:probe user:other", false),
+                "without-scope" => verified("openid user:probes", false),
+                "unlinked" => verified("openid", true),
+                "expired" => Err(TokenError::Expired),
+                "unreachable" => Err(TokenError::Unavailable { retry_after_seconds: 30 }),
+                _ => Err(TokenError::Invalid("signature is wrong")),
+            }
+        })
+    }
+}
