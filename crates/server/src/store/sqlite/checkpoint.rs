@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Pages in the log that are worth a checkpoint: 8 MiB. More makes for fewer checkpoints, each of them longer.
-const WORTH_IT: u32 = 2_000;
+/// Pages in the log that are worth a checkpoint: 4 MiB. More makes for fewer checkpoints and for longer stalls by each.
+const WORTH_IT: u32 = 1_000;
 
 /// Pages on top of these after which the writer waits for the copying thread, which it has outrun: 24 MiB.
 const OUTRUN: u32 = 6_000;
@@ -25,8 +25,9 @@ const OUTRUN: u32 = 6_000;
 /// How long the writer waits for a thread it has outrun.
 const COPY_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the writer waits for a reader. Nearly always a reader is out within a millisecond.
-const READER_PATIENCE: Duration = Duration::from_millis(20);
+/// How long the writer waits for a reader. Nearly always one is out within a millisecond; only whoever asks for
+/// hundreds of thousands of rows at once takes longer than this.
+const READER_PATIENCE: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {

@@ -80,6 +80,10 @@ async fn a_database_put_in_the_place_of_another_is_not_mixed_up_with_it() {
         fs::remove_file(super::beside(&place.file(), suffix)).unwrap();
     }
     fs::rename(other.file(), place.file()).unwrap();
+    // Whoever put it there looks into it, so that it has a log, too.
+    let operator = rusqlite::Connection::open(place.file()).unwrap();
+    let accounts: i64 = operator.query_row("SELECT count(*) FROM guard", (), |row| row.get(0)).unwrap();
+    assert_eq!(accounts, 1);
     assert!(is_unavailable(&store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await));
     assert!(is_unavailable(&store.load_many(vec![id("a")]).await));
     assert_eq!(swap(&*store, turn_both(&id("a"), 1, 2)).await, Conflict);
