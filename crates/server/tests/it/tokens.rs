@@ -13,10 +13,8 @@ use crate::harness::clock::{HandClock, NOW};
 use crate::harness::issuer::{Issuer, SigningKey};
 use einmal::auth::{Algorithm, IssuerSettings, TokenError, TokenVerifier, VerifiedToken};
 use einmal::clock::Clock;
-use einmal_core::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const SCOPE: &str = "user:otp:verify";

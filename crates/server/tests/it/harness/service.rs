@@ -98,7 +98,8 @@ impl Service {
     /// Six digits that are no code of [`SECRET`] near now; `number` tells them apart.
     pub(crate) fn wrong_code(&self, number: usize) -> String {
         let near: Vec<_> = (-5..=5).map(|offset| self.code(offset)).collect();
-        let wrong = (0..1_000).map(|number| format!("{:06}", 111_111 + number)).filter(|code| !near.contains(code));
+        let wrong =
+            (0..1_000).map(|number| format!("{:06}", 111_111 + number)).filter(|code| !near.contains(code));
         wrong.into_iter().nth(number).unwrap()
     }
 
