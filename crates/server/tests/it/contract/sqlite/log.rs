@@ -4,7 +4,7 @@ use super::super::Place;
 use super::super::accounts::{birth, id, part, turn};
 use super::{SqlitePlace, beside};
 use einmal::store::SwapOutcome::Swapped;
-use einmal::store::{Store, Swap};
+use einmal::store::{SealedPart, Store, Swap};
 use einmal_core::account::AccountId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,9 +12,10 @@ use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
-/// What the log grew to was four times this when it was not started from the front.
-const LIMIT: u64 = 64 * MIB;
-const WRITTEN: u64 = 4 * LIMIT;
+/// 64 MiB are promised over any time. Here it is 5 to 15 if all is well, and more than this if the log is not
+/// started from the front each time.
+const LIMIT: u64 = 40 * MIB;
+const WRITTEN: u64 = 12 * LIMIT;
 const SIZE: usize = 24 << 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -30,6 +31,10 @@ async fn the_log_stays_short_under_large_calls() {
 async fn the_log_stays_short(writers: usize, accounts_each: usize) {
     let place = SqlitePlace::new();
     let store = place.open();
+    let read: Vec<_> = (0..500).map(|number| id(&format!("a-{number}"))).collect();
+    let large = SealedPart { version: 0, key_id: 0, sealed: vec![0; SIZE] };
+    let births = read.iter().map(|id| Swap { guard: large.clone(), ..birth(id, 0) }).collect();
+    store.swap_many(births).await.unwrap();
     let (written, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let writers: Vec<_> = (0..writers)
         .map(|writer| {
@@ -42,9 +47,10 @@ async fn the_log_stays_short(writers: usize, accounts_each: usize) {
         .map(|_| {
             let (store, done) = (Arc::clone(&store), Arc::clone(&done));
             tokio::spawn(async move {
-                // Long reads, one after the other: there is hardly a moment without a reader inside.
+                // Long reads, one after the other: there is hardly a moment without a reader inside, and
+                // several commits pass while it is.
                 while !done.load(Ordering::Relaxed) {
-                    store.scan(None, 32).await.unwrap();
+                    store.scan(None, 500).await.unwrap();
                 }
             })
         })
