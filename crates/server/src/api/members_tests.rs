@@ -1,3 +1,5 @@
+//! What a body must be for an operation to see its members.
+
 use super::*;
 
 /// Code and pointer of every error that `read` finds in `body`.
