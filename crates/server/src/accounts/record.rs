@@ -128,9 +128,15 @@ fn describe(error: &serde_json::Error) -> RecordError {
     }
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     if about_names.iter().any(|start| text.starts_with(start)) {
-        return RecordError::Members(text.to_owned());
+        return RecordError::Members(harmless(text));
     }
     RecordError::Members(format!("a value of the wrong type ends at column {}", error.column()))
+}
+
+/// A name comes from the line, and what shows it may be a terminal.
+fn harmless(text: &str) -> String {
+    let escaped = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
+    escaped.collect()
 }
 
 fn account_id(record: &Record, issuers: &IssuerNames) -> Result<AccountId, RecordError> {

@@ -47,7 +47,7 @@ impl ImportCommand {
                 now: SystemClock.now(),
                 replace: self.replace,
             };
-            let tell = |notice| progress.suspend(|| show(&notice, &progress));
+            let tell = |notice| show(&notice, &progress);
             import.run(input, tell).await.map_err(|error: ImportError| Failure::Refused(error.to_string()))
         });
         progress.finish_and_clear();
@@ -76,8 +76,13 @@ fn progress_bar(size: Option<u64>) -> ProgressBar {
 
 fn show(notice: &Notice, progress: &ProgressBar) {
     match notice {
-        Notice::Refused { line, error } => complain(format_args!("line {line}: {error}")),
-        Notice::Warning { line, text } => complain(format_args!("line {line}: warning: {text}")),
+        // The bar is out of the way while a line is written; inside of `suspend` it must not be touched itself.
+        Notice::Refused { line, error } => {
+            progress.suspend(|| complain(format_args!("line {line}: {error}")));
+        }
+        Notice::Warning { line, text } => {
+            progress.suspend(|| complain(format_args!("line {line}: warning: {text}")));
+        }
         Notice::Progress { bytes } => progress.set_position(*bytes),
     }
 }

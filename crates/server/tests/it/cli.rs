@@ -3,44 +3,10 @@
 mod code;
 mod config_check;
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-
-/// What a run of the program left behind.
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<Output> for Run {
-    fn from(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-}
-
-/// The program with an environment of its own, so that nothing of the test's leaks in.
-fn einmal(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_einmal"));
-    command.args(arguments).env_clear().stdin(Stdio::null());
-    command
-}
-
-fn run(arguments: &[&str]) -> Run {
-    einmal(arguments).output().expect("the program starts").into()
-}
+use crate::harness::program::{Run, einmal, run, with_input};
 
 fn run_with_input(arguments: &[&str], input: &str) -> Run {
-    let mut child = einmal(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // The program may refuse its arguments and be gone before it reads.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    child.wait_with_output().expect("the program ends").into()
+    with_input(&mut einmal(arguments), input.as_bytes())
 }
 
 #[test]

@@ -2,12 +2,11 @@
 
 mod authorization;
 mod body;
-mod client;
+pub(crate) mod client;
 mod framing;
 mod log;
 mod negotiation;
 mod pipelining;
-mod process;
 mod routes;
 mod server;
 mod shutdown;

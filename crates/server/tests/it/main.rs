@@ -5,5 +5,7 @@ mod cli;
 mod contract;
 mod harness;
 mod http;
+mod process;
+mod third_party;
 mod tidy;
 mod tokens;

@@ -31,7 +31,20 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = within_patience("connecting", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         Self { stream, unread: Vec::new() }
+    }
+
+    /// `None` if the other side was gone before it had sent anything.
+    pub(crate) async fn try_request(&mut self, bytes: impl AsRef<[u8]>) -> Option<Answer> {
+        let mut buffer = [0; 1];
+        if !self.try_send(bytes).await || self.stream.peek(&mut buffer).await.ok()? == 0 {
+            return None;
+        }
+        Some(self.answer().await)
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {

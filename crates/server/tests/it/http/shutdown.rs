@@ -1,4 +1,4 @@
-//! The end of the service, within one process. `process.rs` has it with signals.
+//! The end of the service, within one process. `process/shutdown.rs` has it with signals.
 
 use super::server::{Server, get_request, probe};
 use einmal::http::Limits;

@@ -1,0 +1,11 @@
+//! The program as a process, as an operator has it: killed, ended, misconfigured, filled with accounts.
+
+mod crash;
+mod descriptors;
+mod dev;
+mod import;
+mod keys;
+mod load;
+mod refused_lines;
+mod serve;
+mod shutdown;

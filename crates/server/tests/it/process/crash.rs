@@ -1,0 +1,82 @@
+//! The process is killed in the middle of its work; what it had answered holds.
+
+use super::load::{Accepted, Load, accounts};
+use crate::harness::installation::{Installation, Serving, code_at, step, wrong_code};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Set to a hundred for a long look.
+const ROUNDS_VARIABLE: &str = "EINMAL_TEST_CRASH_ROUNDS";
+const ACCOUNTS: usize = 4_000;
+const LONGEST_RESTART: Duration = Duration::from_secs(2);
+
+#[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
+fn rounds() -> usize {
+    std::env::var(ROUNDS_VARIABLE).map_or(3, |rounds| rounds.parse().expect("a number"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_before_a_kill_is_refused_after_it() {
+    let installation = Installation::new().await;
+    let mut serving = Arc::new(installation.serve().await);
+    for round in 0..rounds() {
+        let tokens = accounts(&installation, &format!("round-{round}"), ACCOUNTS);
+        let mut load = Load::start(&serving, &tokens);
+        load.has_accepted(200 + 100 * (round % 10)).await;
+        serving.program.signal(Signal::KILL);
+        let accepted = load.over().await;
+        assert!(accepted.len() < 2 * ACCOUNTS, "the kill did not fall into the load");
+        drop(serving);
+
+        serving = Arc::new(restarted(&installation).await);
+        assert_all_are_spent(&serving, accepted).await;
+        assert_eq!(integrity(&installation), "ok");
+    }
+}
+
+async fn restarted(installation: &Installation) -> Serving {
+    let started = Instant::now();
+    let serving = installation.serve().await;
+    let took = started.elapsed();
+    assert!(took < LONGEST_RESTART, "ready after {took:?}");
+    serving
+}
+
+async fn assert_all_are_spent(serving: &Serving, accepted: Vec<Accepted>) {
+    let mut checked = 0;
+    for code in accepted {
+        let status = serving.verify(&code.token, &code.code()).await;
+        assert_eq!(status, 404, "accepted again after {checked} that were not");
+        // Looked at afterwards: had it left its window by then, the answer would say nothing.
+        checked += usize::from(code.is_in_its_window());
+    }
+    assert!(checked > 100, "only {checked} codes were still in their windows");
+}
+
+fn integrity(installation: &Installation) -> String {
+    let database = rusqlite::Connection::open(installation.path("einmal.db")).unwrap();
+    database.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_counted_before_a_kill_still_count() {
+    let installation = Installation::new().await;
+    let serving = installation.serve().await;
+    installation.import_device("victim");
+    let token = installation.token("victim");
+    for _ in 0..4 {
+        assert_eq!(serving.verify(&token, &wrong_code()).await, 404);
+    }
+    serving.program.kill();
+
+    let serving = installation.serve().await;
+    assert_eq!(serving.verify(&token, &wrong_code()).await, 404);
+    let throttled = serving.try_verify(&token, &code_at(step())).await.unwrap();
+    assert_eq!(throttled.status(), 404, "a right code after the fifth failure");
+    let wait: u64 = throttled.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=30).contains(&wait), "{wait}");
+    let body: Value = serde_json::from_str(&throttled.text().await.unwrap()).unwrap();
+    assert_eq!(body["errors"][0]["code"], "otp-invalid");
+}

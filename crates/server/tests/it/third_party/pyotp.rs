@@ -1,0 +1,37 @@
+//! Codes that pyotp computes.
+
+use super::peer;
+use einmal_core::Timestamp;
+use einmal_core::otp::{Code, Secret, Totp, Window};
+use serde_json::Value;
+use std::process::Command;
+
+const CODES: usize = 2_000;
+
+#[test]
+fn codes_are_those_of_pyotp() {
+    let Some(python) = peer("EINMAL_TEST_PYTHON", "the test against pyotp") else { return };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party/pyotp_codes.py");
+    // Another set each time the suite is changed says nothing more; one that fails must fail again.
+    let output = Command::new(python).args([script, &CODES.to_string(), "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(lines.lines().count(), CODES);
+    for line in lines.lines() {
+        let theirs: Value = serde_json::from_str(line).unwrap();
+        let (text, number) =
+            (|name: &str| theirs[name].as_str(), |name: &str| theirs[name].as_u64().unwrap());
+        let secret = Secret::from_base32(text("secret").unwrap()).unwrap();
+        let algorithm = text("algorithm").unwrap().parse().unwrap();
+        let totp = Totp::new(secret, algorithm, number("digits"), number("period")).unwrap();
+        let step = totp.step_at(Timestamp::from_seconds(number("time")));
+        let code = text("code").unwrap();
+        assert_eq!(totp.code_at(step).as_str(), code, "{line}");
+        for offset in [-1, 0, 1] {
+            // With 6 digits a code stands for another step of a window once in a few hundred thousand times.
+            let window = Window::around(step.saturating_add_signed(offset), 1, 0);
+            let found = totp.matching_step(&Code::parse(code).unwrap(), window);
+            assert_eq!(found, Some(step), "{line}, seen {offset} steps away");
+        }
+    }
+}
