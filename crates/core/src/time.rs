@@ -1,9 +1,7 @@
 //! Points in time, as the rules need them.
 
-use serde::{Deserialize, Serialize};
-
 /// Whole seconds since 1970-01-01T00:00:00Z. Never negative: a clock before that reads as 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {

@@ -1,8 +1,10 @@
 //! What every operation may use, made once at the start. It holds no state of a request and none of an account.
 
+use crate::accounts::Accounts;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
 use einmal_core::Entropy;
+use einmal_core::policy::Policy;
 use std::sync::Arc;
 
 /// The state of the routers, shared as `Arc<Context>`.
@@ -12,4 +14,8 @@ pub struct Context {
     /// Without a slash at the end.
     pub public_url: Arc<str>,
     pub tokens: Arc<dyn VerifyToken>,
+    pub accounts: Accounts,
+    pub policy: Arc<Policy>,
+    /// Throttled attempts are answered 429, and not as wrong ones.
+    pub says_throttled: bool,
 }

@@ -1,9 +1,16 @@
 //! einmal as a library: the service, its command line and everything below them.
 
+pub mod accounts;
 pub mod api;
 pub mod auth;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod context;
+pub mod dev;
 pub mod entropy;
 pub mod http;
+pub mod process;
+pub mod run;
 pub mod store;
+pub mod telemetry;

@@ -1,24 +1,58 @@
 //! The account: everything that decides whether a code is good, as one value.
 
-use std::sync::Arc;
+mod codes;
+mod credential;
+mod id;
+mod otp_types;
+mod pin;
+mod provision;
+mod throttle;
+mod verify;
 
-/// Whose account it is: the issuer's configured name and the token's subject, both compared as bytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId {
-    issuer: Arc<str>,
-    subject: Box<str>,
+pub use codes::{CodeState, IssuedCode};
+pub use credential::{Credential, Progress};
+pub use id::AccountId;
+pub use otp_types::{OtpType, OtpTypes};
+pub use pin::{PinFault, check_pin};
+pub use throttle::{Throttle, Wait};
+pub use verify::{Refusal, Verification};
+
+use crate::Timestamp;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// One user's state. Its methods are the only code that changes it, and they neither wait, read a clock nor
+/// draw randomness.
+#[derive(Clone, Default)]
+pub struct Account {
+    /// A verified address.
+    pub email: Option<String>,
+    pub registered_at: Option<Timestamp>,
+    pub pin: Option<StoredHash>,
+    pub password: Option<StoredHash>,
+    /// Secrets held by a mobile app or a car (`device-totp`).
+    pub devices: Vec<Credential>,
+    /// Secrets held by the user's authenticator apps (`totp`).
+    pub authenticators: Vec<Credential>,
+    /// The code created on demand against PIN or password (`account`).
+    pub account_code: Option<IssuedCode>,
+    /// The code that was mailed, or told by support (`login`).
+    pub login_code: Option<IssuedCode>,
+    /// Failed one-time passwords, failed PINs and failed passwords count apart.
+    pub otp_throttle: Throttle,
+    pub pin_throttle: Throttle,
+    pub password_throttle: Throttle,
 }
 
-impl AccountId {
-    pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<Box<str>>) -> Self {
-        Self { issuer: issuer.into(), subject: subject.into() }
+/// A PIN's or password's hash in PHC or modular-crypt form. Core keeps it; hashing is slow work, done elsewhere.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct StoredHash(String);
+
+impl StoredHash {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 
-    pub fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }

@@ -12,3 +12,6 @@ pub mod negotiate;
 mod node;
 pub mod request;
 pub mod router;
+mod throttled;
+mod update_error;
+mod verify_otp;

@@ -4,6 +4,7 @@
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
 use super::request::RequestLayer;
+use super::verify_otp;
 use crate::context::Context;
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -34,7 +35,7 @@ impl Route {
 
 /// The public listener's routes. An operation is one file with a function `route`, and one line here.
 pub fn routes() -> Vec<Route> {
-    vec![error_page::route()]
+    vec![verify_otp::route(), error_page::route()]
 }
 
 /// Puts routes together with what holds for all of them: ids, headers and log, 404, 405 with `Allow`.

@@ -1,7 +1,7 @@
 //! Proof that a request may do what it asks: without a good token with the operation's scope there is no
 //! `Caller`, and without a `Caller` a handler cannot be written.
 
-use super::{TokenError, VerifiedToken};
+use super::{TokenError, TokenVerifier, VerifiedToken};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::context::Context;
 use axum::extract::FromRequestParts;
@@ -21,6 +21,12 @@ pub trait VerifyToken: Send + Sync {
 }
 
 pub type Verification<'a> = Pin<Box<dyn Future<Output = Result<Arc<VerifiedToken>, TokenError>> + Send + 'a>>;
+
+impl VerifyToken for TokenVerifier {
+    fn verify<'a>(&'a self, token: &'a str, now: Timestamp) -> Verification<'a> {
+        Box::pin(Self::verify(self, token, now))
+    }
+}
 
 /// An operation, as far as permission goes.
 pub trait Operation: Send + Sync + 'static {

@@ -1,32 +1,225 @@
-//! Who is calling, and whether they may.
+//! Who is asking: bearer tokens of the configured issuers, checked without asking anybody per request.
+//! Nothing here may touch an account, and nothing of a token is believed before its signature is checked.
 
+mod algorithm;
 pub mod caller;
+mod claims;
+mod discovery;
+mod issuer_keys;
+mod jwk;
+mod key_set;
+mod linked_identity;
+mod settings;
+mod strict_json;
+mod token;
+mod verified_tokens;
 
+pub use algorithm::Algorithm;
+pub use discovery::FetchError;
+pub use linked_identity::LinkedIdentitySettings;
+pub use settings::{IssuerSettings, SettingsError};
+
+use crate::clock::Clock;
+use claims::{Claims, Lifetime};
+use discovery::KeySetLocation;
+use einmal_core::Timestamp;
 use einmal_core::account::AccountId;
+use issuer_keys::IssuerKeys;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use token::Token;
+use verified_tokens::{Entry, TokenHash, VerifiedTokens};
 
-/// What a token that was found good says.
+/// Why a token is not good enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The reason is for the log alone: an attacker would learn from it which part to work on.
+    #[error("token is invalid: {0}")]
+    Invalid(&'static str),
+    /// Said of authentic tokens only.
+    #[error("token has expired")]
+    Expired,
+    #[error("no key set of the token's issuer")]
+    Unavailable { retry_after_seconds: u64 },
+}
+
+/// The issuer and the configuration contradict each other.
+#[derive(Debug, thiserror::Error)]
+#[error("issuer {issuer:?}: {error}")]
+pub struct DiscoveryError {
+    pub issuer: Arc<str>,
+    pub error: FetchError,
+}
+
+/// A token whose signature, issuer, audience and lifetime have been checked.
 pub struct VerifiedToken {
     pub account: AccountId,
-    /// The operator demands a linked identity for this token, and it is not there.
+    /// `azp`, else `client_id`.
+    pub client: Option<String>,
+    /// `email`, if `email_verified` is true.
+    pub verified_email: Option<String>,
+    /// By the issuer's word, if the operator named a claim for it.
+    pub registered_at: Option<Timestamp>,
+    /// The operator demands a linked identity that the token does not have.
     pub linked_identity_missing: bool,
-    /// Separated by spaces.
-    pub scope: String,
+    lifetime: Lifetime,
+    scopes: Box<str>,
 }
 
 impl VerifiedToken {
+    /// Scopes are case-sensitive (RFC 6749 section 3.3).
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scope.split(' ').any(|granted| granted == scope)
+        self.scopes.split(' ').any(|granted| granted == scope)
+    }
+
+    /// As the token says it; it is honoured a little longer.
+    pub fn expires(&self) -> Timestamp {
+        self.lifetime.expires
     }
 }
 
-/// Why a token does not count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenError {
-    /// For the log; it never has anything of the token.
-    Invalid(&'static str),
-    Expired,
-    /// It cannot be judged right now.
-    Unavailable {
-        retry_after_seconds: u64,
-    },
+struct Issuer {
+    settings: IssuerSettings,
+    keys: Arc<IssuerKeys>,
+}
+
+/// Checks tokens of all configured issuers.
+pub struct TokenVerifier {
+    issuers: Vec<Issuer>,
+    verified: VerifiedTokens,
+    clock: Arc<dyn Clock>,
+}
+
+impl TokenVerifier {
+    /// Asks nobody yet: see [`Self::discover`].
+    pub fn new(issuers: Vec<IssuerSettings>, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+        IssuerSettings::check_distinct(&issuers)?;
+        let urls = issuers.iter().map(IssuerSettings::check).collect::<Result<Vec<_>, _>>()?;
+        let mut needs_tls = issuers.iter().filter_map(|settings| settings.jwks_uri.as_ref()).chain(&urls);
+        let needs_tls = needs_tls.any(|url| url.scheme() == "https");
+        let http = discovery::http_client(needs_tls).map_err(SettingsError::HttpClient)?;
+        let issuers = issuers
+            .into_iter()
+            .zip(urls)
+            .map(|(settings, url)| {
+                let jwks_uri = settings.jwks_uri.clone();
+                let location = KeySetLocation::new(&url, &settings.issuer, jwks_uri, http.clone());
+                let (name, algorithms) = (Arc::clone(&settings.name), settings.algorithms.clone());
+                let keys = IssuerKeys::new(name, algorithms, location, Arc::clone(&clock));
+                Issuer { settings, keys: Arc::new(keys) }
+            })
+            .collect();
+        Ok(Self { issuers, verified: VerifiedTokens::new(), clock })
+    }
+
+    /// Fetches the keys of all issuers, at start. An issuer out of reach is no error: it is asked again later.
+    pub async fn discover(&self) -> Result<(), DiscoveryError> {
+        let fetches: Vec<_> = self.issuers.iter().map(|issuer| issuer.keys.first_fetch()).collect();
+        for (fetch, issuer) in fetches.into_iter().zip(&self.issuers) {
+            if let Some(Err(error)) = fetch.await
+                && error.is_contradiction()
+            {
+                return Err(DiscoveryError { issuer: Arc::clone(&issuer.settings.name), error });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether tokens of every issuer can be checked.
+    pub fn is_ready(&self) -> bool {
+        let now = self.clock.now();
+        self.issuers.iter().all(|issuer| issuer.keys.usable(now).is_some())
+    }
+
+    /// Keeps the key sets fresh until it is dropped. It looks every second, because the rules follow the injected
+    /// clock, and that may jump.
+    pub async fn refresh_forever(&self) {
+        loop {
+            for issuer in &self.issuers {
+                issuer.keys.refresh_if_due();
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// The token, if it is one of a configured issuer, meant for us, and good at `now`.
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, TokenError> {
+        if token.len() > token::MAX_TOKEN_BYTES {
+            return Err(TokenError::Invalid("longer than 8 KiB"));
+        }
+        let hash = TokenHash::of(token);
+        if let Some(entry) = self.seen_before(&hash, now) {
+            entry.lifetime.check(now)?;
+            return Ok(entry);
+        }
+        let token = Token::split(token)?;
+        let claims = Claims::parse(&token.payload)?;
+        let (issuer_index, issuer) = self.issuer_of(&claims)?;
+        if !issuer.settings.algorithms.contains(&token.algorithm) {
+            return Err(TokenError::Invalid("alg is not allowed"));
+        }
+        let keys = issuer.keys.authenticate(&token, now).await?;
+        let verified = Arc::new(issuer.judge(&claims, &token.payload, now)?);
+        self.verified.insert(hash, Entry { token: Arc::clone(&verified), issuer_index, keys });
+        Ok(verified)
+    }
+
+    fn seen_before(&self, hash: &TokenHash, now: Timestamp) -> Option<Arc<VerifiedToken>> {
+        let entry = self.verified.get(hash)?;
+        let current = self.issuers.get(entry.issuer_index)?.keys.usable(now)?;
+        Arc::ptr_eq(&entry.keys, &current).then_some(entry.token)
+    }
+
+    fn issuer_of(&self, claims: &Claims<'_>) -> Result<(usize, &Issuer), TokenError> {
+        let iss = claims.issuer()?;
+        let mut issuers = self.issuers.iter().enumerate();
+        issuers
+            .find(|(_, issuer)| issuer.settings.issuer == iss)
+            .ok_or(TokenError::Invalid("iss is no configured issuer"))
+    }
+}
+
+impl Issuer {
+    /// The claims of an authentic token.
+    fn judge(
+        &self,
+        claims: &Claims<'_>,
+        payload: &[u8],
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenError> {
+        let lifetime = claims.lifetime()?;
+        lifetime.check(now)?;
+        claims.require_audience(&self.settings.audiences)?;
+        claims.require_access_token()?;
+        let client = claims.client();
+
+        let linked_identity =
+            self.settings.linked_identity.as_ref().filter(|linked| linked.is_demanded_of(client));
+        let registered_at = self.settings.registered_at_claim.as_deref();
+        // Read a second time as a tree only where the operator points into it.
+        let tree = if linked_identity.is_some() || registered_at.is_some() {
+            serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims are nested too deep"))?
+        } else {
+            Value::Null
+        };
+        Ok(VerifiedToken {
+            account: AccountId::new(Arc::clone(&self.settings.name), claims.subject()?),
+            client: client.map(str::to_owned),
+            verified_email: claims.verified_email().map(str::to_owned),
+            registered_at: registered_at.and_then(|pointer| timestamp(tree.pointer(pointer)?)),
+            linked_identity_missing: linked_identity.is_some_and(|linked| !linked.is_in(&tree)),
+            lifetime,
+            scopes: claims.scopes()?,
+        })
+    }
+}
+
+/// Seconds or RFC 3339. What is neither tells no time, and nobody is newly registered by it.
+fn timestamp(claim: &Value) -> Option<Timestamp> {
+    let seconds = match claim {
+        Value::String(text) => text.parse::<jiff::Timestamp>().ok()?.as_second().try_into().ok()?,
+        other => other.as_u64()?,
+    };
+    Some(Timestamp::from_seconds(seconds))
 }

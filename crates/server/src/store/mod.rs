@@ -1,6 +1,9 @@
 //! Where accounts are kept: load many, swap many, scan, delete. Any engine with a conditional write can be
 //! one. A store never sees inside an account, and must never answer for a write that is not on the disk.
 
+pub mod batch;
+pub mod sqlite;
+
 use einmal_core::account::AccountId;
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,9 @@
 //! One binary for all that is tested from outside of the library.
 #![cfg(test)]
 
+mod cli;
+mod contract;
+mod harness;
 mod http;
+mod tidy;
+mod tokens;

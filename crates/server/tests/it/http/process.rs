@@ -23,7 +23,7 @@ async fn server_in_a_process() {
     let shutdown = Shutdown::new(DRAIN);
     tokio::spawn(Signals::catch().unwrap().obey(shutdown.clone()));
     println!("\nlistening on {}", listener.local_addr().unwrap());
-    let context = context();
+    let context = context().await;
     let router = router::build(Arc::clone(&context), probes(&Arc::default(), &Arc::new(Semaphore::new(0))));
     serve(listener, router, context, Limits::default(), shutdown).await;
 }

@@ -151,8 +151,8 @@ async fn readiness_names_the_parts_that_are_not_ready_and_liveness_is_not_moved_
     let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let readiness: Arc<dyn Readiness> = Arc::clone(&parts) as _;
-    let router = router::build(context(), management::routes(readiness));
-    tokio::spawn(serve(listener, router, context(), Limits::default(), Shutdown::new(Duration::ZERO)));
+    let router = router::build(context().await, management::routes(readiness));
+    tokio::spawn(serve(listener, router, context().await, Limits::default(), Shutdown::new(Duration::ZERO)));
     let mut client = Client::connect(address).await;
     for (is_ready, status, body) in [
         (true, 200, "{\"status\":\"ok\"}"),

@@ -1,24 +1,28 @@
 //! A server with operations that exist in tests only, on a port of its own.
 
 use super::client::{Client, within_patience};
+use crate::harness::issuer::{Issuer, SigningKey, with};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
+use einmal::accounts::{Accounts, Keyring};
 use einmal::api::document::Document;
 use einmal::api::error::ApiError;
 use einmal::api::faults::Faults;
 use einmal::api::negotiate::{AcceptsJson, AcceptsJsonApi};
 use einmal::api::router::{self, Route};
 use einmal::auth::caller::{Caller, Operation, Verification, VerifyToken};
-use einmal::auth::{TokenError, VerifiedToken};
-use einmal::clock::SystemClock;
+use einmal::auth::{Algorithm, IssuerSettings, LinkedIdentitySettings, TokenError, TokenVerifier};
+use einmal::clock::{Clock, SystemClock};
 use einmal::context::Context;
 use einmal::entropy::SystemEntropy;
 use einmal::http::{Limits, Shutdown, listen, serve};
+use einmal::store::sqlite::SqliteStore;
 use einmal_core::Timestamp;
-use einmal_core::account::AccountId;
+use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,7 +52,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
         let shutdown = Shutdown::new(drain);
-        let context = context();
+        let context = context().await;
         let routes = router::routes().into_iter().chain(probes(&calls, &gate));
         let app = router::build(Arc::clone(&context), routes);
         let task = tokio::spawn(serve(listener, app, context, limits, shutdown.clone()));
@@ -68,12 +72,15 @@ impl Server {
     }
 }
 
-pub(crate) fn context() -> Arc<Context> {
+pub(crate) async fn context() -> Arc<Context> {
     Arc::new(Context {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         public_url: Arc::from("http://einmal.test"),
-        tokens: Arc::new(Tokens),
+        tokens: Arc::new(Tokens::new().await),
+        accounts: accounts().await,
+        policy: Arc::default(),
+        says_throttled: false,
     })
 }
 
@@ -139,24 +146,63 @@ async fn panicking(State(_): State<Arc<Context>>) -> StatusCode {
     panic!("a panic with a\nline break and the word sesame");
 }
 
-/// Tokens whose text says what they are.
-struct Tokens;
+/// Short names for real tokens of a real issuer.
+struct Tokens {
+    verifier: TokenVerifier,
+    named: HashMap<&'static str, String>,
+}
+
+impl Tokens {
+    /// The issuer is gone again when this returns; its keys stay good for as long as a test takes.
+    async fn new() -> Self {
+        let key = SigningKey::new("EdDSA", Some("key"));
+        let issuer = Issuer::start(&[&key]).await;
+        let linked = LinkedIdentitySettings {
+            claim: "/links".to_owned(),
+            provider: "fleet".to_owned(),
+            clients: vec!["fleet-app".to_owned()],
+        };
+        let settings = IssuerSettings {
+            name: "main".into(),
+            issuer: issuer.url(),
+            audiences: vec!["einmal".to_owned()],
+            jwks_uri: None,
+            algorithms: Algorithm::ALL.to_vec(),
+            linked_identity: Some(linked),
+            registered_at_claim: None,
+        };
+        let verifier = TokenVerifier::new(vec![settings], Arc::new(SystemClock)).unwrap();
+        verifier.discover().await.unwrap();
+        let now = SystemClock.now().seconds();
+        let token = |changes: Value| {
+            let usual =
+                json!({ "iss": issuer.url(), "aud": "einmal", "sub": "somebody", "exp": now + 3_600 });
+            key.token(&with(&usual, &changes))
+        };
+        let named = HashMap::from([
+            ("good", token(json!({ "scope": "openid user:probe user:other" }))),
+            ("without-scope", token(json!({ "scope": "openid user:probes" }))),
+            ("unlinked", token(json!({ "scope": "user:probe", "azp": "fleet-app" }))),
+            ("expired", token(json!({ "scope": "user:probe", "exp": now - 3_600 }))),
+        ]);
+        Self { verifier, named }
+    }
+}
 
 impl VerifyToken for Tokens {
-    fn verify<'a>(&'a self, token: &'a str, _: Timestamp) -> Verification<'a> {
-        Box::pin(async move {
-            let verified = |scope: &str, linked_identity_missing| {
-                let (account, scope) = (AccountId::new("main", "somebody"), scope.to_owned());
-                Ok(Arc::new(VerifiedToken { account, linked_identity_missing, scope }))
-            };
-            match token {
-                "good" => verified("openid user:probe user:other", false),
-                "without-scope" => verified("openid user:probes", false),
-                "unlinked" => verified("openid", true),
-                "expired" => Err(TokenError::Expired),
-                "unreachable" => Err(TokenError::Unavailable { retry_after_seconds: 30 }),
-                _ => Err(TokenError::Invalid("signature is wrong")),
-            }
-        })
+    fn verify<'a>(&'a self, token: &'a str, now: Timestamp) -> Verification<'a> {
+        if token == "unreachable" {
+            return Box::pin(async { Err(TokenError::Unavailable { retry_after_seconds: 30 }) });
+        }
+        let token = self.named.get(token).map_or(token, String::as_str);
+        Box::pin(self.verifier.verify(token, now))
     }
+}
+
+/// Accounts of a store that is gone with the test; no operation of these tests looks at them.
+async fn accounts() -> Accounts {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("einmal.db")).unwrap();
+    let keyring = Keyring::parse(&Keyring::generate(&SystemEntropy).unwrap()).unwrap();
+    Accounts::open(Arc::new(store), keyring, Arc::new(SystemEntropy)).await.unwrap()
 }

@@ -1,0 +1,56 @@
+//! Codes that the server made: created on demand (`account`) or mailed (`login`).
+
+use crate::Timestamp;
+use crate::otp::Code;
+use crate::policy::Policy;
+use subtle::ConstantTimeEq;
+
+#[derive(Clone)]
+pub struct IssuedCode {
+    pub code: Code,
+    /// The code is good before this moment, and not at it.
+    pub expires_at: Timestamp,
+    pub state: CodeState,
+    /// Failed attempts for which this code was a candidate.
+    pub failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeState {
+    Live,
+    Spent,
+    /// Expired, or guessed at too often. For good: a clock that goes back does not revive it.
+    Dead,
+}
+
+impl IssuedCode {
+    pub fn new(code: Code, expires_at: Timestamp) -> Self {
+        Self { code, expires_at, state: CodeState::Live, failures: 0 }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.state == CodeState::Live
+    }
+
+    /// Only a code of as many digits is a guess at this one.
+    pub(super) fn takes(&self, code: &Code) -> bool {
+        code.digits() == self.code.digits()
+    }
+
+    pub(super) fn equals(&self, code: &Code) -> bool {
+        self.code.ct_eq(code).into()
+    }
+
+    pub(super) fn bury_if_expired(&mut self, now: Timestamp) {
+        if self.expires_at <= now {
+            self.state = CodeState::Dead;
+        }
+    }
+
+    pub(super) fn count_failure(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= Policy::CODE_FAILURES {
+            self.state = CodeState::Dead;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A code: 6 to 8 ASCII digits. Never an integer, for leading zeros count; never in a log.
+
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroize;
+
+/// Digits as they were sent or computed. Two codes of different lengths are different.
+#[derive(Clone)]
+pub struct Code {
+    digits: [u8; Code::MAX_DIGITS as usize],
+    length: u8,
+}
+
+impl Code {
+    pub const MIN_DIGITS: u8 = 6;
+    pub const MAX_DIGITS: u8 = 8;
+
+    /// Ignores ASCII spaces and hyphens: people copy `123 456`. `None` for what is then no 6 to 8 digits. This
+    /// is the only place where they are dropped, so that nothing can see a code in two spellings.
+    pub fn parse(sent: &str) -> Option<Self> {
+        let mut code = Self { digits: [0; Self::MAX_DIGITS as usize], length: 0 };
+        for byte in sent.bytes().filter(|byte| !matches!(byte, b' ' | b'-')) {
+            let place = code.digits.get_mut(usize::from(code.length))?;
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            *place = byte;
+            code.length += 1;
+        }
+        (code.length >= Self::MIN_DIGITS).then_some(code)
+    }
+
+    /// The last `digits` decimal places of `number`, with leading zeros; digits outside of 6 to 8 are clamped.
+    pub fn from_number(mut number: u32, digits: u8) -> Self {
+        let length = digits.clamp(Self::MIN_DIGITS, Self::MAX_DIGITS);
+        let mut code = Self { digits: [0; Self::MAX_DIGITS as usize], length };
+        for place in code.digits.iter_mut().take(length.into()).rev() {
+            *place = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        code
+    }
+
+    /// How many digits it has.
+    pub fn digits(&self) -> u8 {
+        self.length
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.digits
+            .get(..self.length.into())
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl ConstantTimeEq for Code {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.digits.ct_eq(&other.digits) & self.length.ct_eq(&other.length)
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        self.digits.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(sent: &str) -> Option<String> {
+        Code::parse(sent).map(|code| code.as_str().to_owned())
+    }
+
+    #[test]
+    fn spaces_and_hyphens_are_ignored_wherever_they_stand() {
+        assert_eq!(parsed(" 123-456 ").as_deref(), Some("123456"));
+        assert_eq!(parsed("12 34 56 78").as_deref(), Some("12345678"));
+    }
+
+    #[test]
+    fn what_is_no_code_is_none() {
+        for sent in [
+            "",
+            "12345",
+            "123456789",
+            "+773829",
+            "7e5829",
+            "773829.0",
+            "773,829",
+            "٧٧٣٨٢٩",
+            "773829\0",
+            "773\t829",
+            "７７３８２９",
+        ] {
+            assert_eq!(parsed(sent), None, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn leading_zeros_count() {
+        assert_eq!(Code::from_number(123, 6).as_str(), "000123");
+        assert_eq!(Code::from_number(1_234_567_890, 8).as_str(), "34567890");
+        let six = Code::parse("000123").unwrap();
+        assert!(bool::from(six.ct_eq(&Code::from_number(123, 6))));
+        assert!(!bool::from(six.ct_eq(&Code::from_number(123, 8))));
+    }
+}

@@ -1,0 +1,120 @@
+//! TOTP (RFC 6238): codes by time step, and which step a code belongs to.
+
+use super::{Algorithm, Code, Secret, hotp};
+use crate::Timestamp;
+use crate::policy::MAX_DRIFT_STEPS;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// A secret and how it is used. Digits are 6 to 8 and the period 15 to 120 s, by construction.
+#[derive(Clone, PartialEq)]
+pub struct Totp {
+    secret: Secret,
+    algorithm: Algorithm,
+    digits: u8,
+    period: u32,
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TotpError {
+    #[error("digits is {0}, expected 6 to 8")]
+    Digits(u64),
+    #[error("period is {0}, expected 15 to 120 seconds")]
+    Period(u64),
+}
+
+/// The steps that an attempt tries, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub first: u64,
+    pub last: u64,
+}
+
+impl Window {
+    /// Within `skew` steps of `now`, and of `now` moved by the learned drift.
+    pub fn around(now: u64, skew: u8, drift: i8) -> Self {
+        let drift = drift.clamp(-MAX_DRIFT_STEPS, MAX_DRIFT_STEPS);
+        let skew = u64::from(skew);
+        Self {
+            first: now.saturating_add_signed(drift.min(0).into()).saturating_sub(skew),
+            last: now.saturating_add_signed(drift.max(0).into()).saturating_add(skew),
+        }
+    }
+
+    pub fn steps(self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+impl Totp {
+    pub const DEFAULT_DIGITS: u8 = 6;
+    pub const DEFAULT_PERIOD: u32 = 30;
+
+    pub fn new(secret: Secret, algorithm: Algorithm, digits: u64, period: u64) -> Result<Self, TotpError> {
+        let checked_digits = u8::try_from(digits).ok().filter(|digits| (6..=8).contains(digits));
+        let checked_period = u32::try_from(period).ok().filter(|period| (15..=120).contains(period));
+        Ok(Self {
+            secret,
+            algorithm,
+            digits: checked_digits.ok_or(TotpError::Digits(digits))?,
+            period: checked_period.ok_or(TotpError::Period(period))?,
+        })
+    }
+
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub fn digits(&self) -> u8 {
+        self.digits
+    }
+
+    /// Seconds a step lasts.
+    pub fn period(&self) -> u32 {
+        self.period
+    }
+
+    /// The step that `time` falls into (RFC 6238 section 4.2, T0 = 0).
+    pub fn step_at(&self, time: Timestamp) -> u64 {
+        time.seconds() / u64::from(self.period)
+    }
+
+    pub fn code_at(&self, step: u64) -> Code {
+        hotp(self.secret.bytes(), self.algorithm, step, self.digits)
+    }
+
+    /// The highest step of `window` whose code this is. All candidates are computed and compared without an
+    /// early exit, so that time tells neither whether nor where one matched.
+    pub fn matching_step(&self, code: &Code, window: Window) -> Option<u64> {
+        let mut matched = 0;
+        let mut any = Choice::from(0);
+        for step in window.first..=window.last {
+            let equal = self.code_at(step).ct_eq(code);
+            matched.conditional_assign(&step, equal);
+            any |= equal;
+        }
+        bool::from(any).then_some(matched)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_covers_the_clock_and_the_learned_drift() {
+        assert_eq!(Window::around(100, 1, 0), Window { first: 99, last: 101 });
+        assert_eq!(Window::around(100, 1, -2), Window { first: 97, last: 101 });
+        assert_eq!(Window::around(100, 1, 2), Window { first: 99, last: 103 });
+        assert_eq!(Window::around(100, 0, 100), Window { first: 100, last: 102 });
+    }
+
+    #[test]
+    fn a_window_does_not_reach_below_the_first_step() {
+        assert_eq!(Window::around(0, 1, -2), Window { first: 0, last: 1 });
+        assert_eq!(Window::around(u64::MAX, 1, 2).steps(), 2);
+    }
+}

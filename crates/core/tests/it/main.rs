@@ -1,0 +1,8 @@
+//! What core promises, seen from outside.
+#![cfg(test)]
+
+mod attacker;
+mod build;
+mod properties;
+mod vectors;
+mod verify;

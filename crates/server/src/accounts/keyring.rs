@@ -1,0 +1,126 @@
+//! The keys that seal accounts. The first one seals, all of them open.
+//!
+//! As text, one key a line (or separated by commas, for an environment variable): `ID:KEY`, an id of 8 hex
+//! digits and 32 bytes in base64. Lines that start with `#` are comments.
+
+use crate::store::KeyId;
+use aws_lc_rs::aead::{AES_256_GCM_SIV, LessSafeKey, UnboundKey};
+use data_encoding::BASE64;
+use einmal_core::{Entropy, EntropyError};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+pub struct Keyring {
+    keys: Vec<(KeyId, LessSafeKey)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    #[error("keyring {0}: {1}; `einmal keys generate` makes one")]
+    Unreadable(String, io::Error),
+    #[error("keyring {0}: group or others may read it (mode {1:04o}), expected mode 0600")]
+    Exposed(String, u32),
+    #[error("keyring: entry {0} is not ID:KEY with 8 hex digits and 32 bytes in base64")]
+    Malformed(usize),
+    #[error("keyring: the key id {0:08x} is there twice")]
+    Twice(KeyId),
+    #[error("keyring: no key in it")]
+    Empty,
+}
+
+const KEY_BYTES: usize = 32;
+
+impl Keyring {
+    /// Reads a file that nobody but its owner may read.
+    pub fn read(path: &Path) -> Result<Self, KeyringError> {
+        let unreadable = |error| KeyringError::Unreadable(path.display().to_string(), error);
+        let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(KeyringError::Exposed(path.display().to_string(), mode));
+        }
+        Self::parse(&Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?))
+    }
+
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        let entries = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty());
+        let mut keys: Vec<(KeyId, LessSafeKey)> = Vec::new();
+        for (number, entry) in (1..).zip(entries) {
+            let (id, key) = parse_key(entry).ok_or(KeyringError::Malformed(number))?;
+            if keys.iter().any(|(known, _)| *known == id) {
+                return Err(KeyringError::Twice(id));
+            }
+            keys.push((id, key));
+        }
+        if keys.is_empty() { Err(KeyringError::Empty) } else { Ok(Self { keys }) }
+    }
+
+    /// The text of a new keyring with one key.
+    pub fn generate(entropy: &dyn Entropy) -> Result<Zeroizing<String>, EntropyError> {
+        let mut id = [0; 4];
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        entropy.fill(&mut id)?;
+        entropy.fill(key.as_mut_slice())?;
+        let key = Zeroizing::new(BASE64.encode(key.as_slice()));
+        Ok(Zeroizing::new(format!(
+            "# einmal keyring: the first key seals, all of them open.\n\
+             # Whoever loses it loses every secret in the store; whoever reads it can read them.\n\
+             {:08x}:{}\n",
+            KeyId::from_be_bytes(id),
+            key.as_str()
+        )))
+    }
+
+    pub(super) fn sealing(&self) -> Option<&(KeyId, LessSafeKey)> {
+        self.keys.first()
+    }
+
+    pub(super) fn opening(&self, id: KeyId) -> Option<&LessSafeKey> {
+        self.keys.iter().find(|(known, _)| *known == id).map(|(_, key)| key)
+    }
+}
+
+fn parse_key(entry: &str) -> Option<(KeyId, LessSafeKey)> {
+    let (id, key) = entry.split_once(':')?;
+    let id = (id.len() == 8).then(|| KeyId::from_str_radix(id, 16).ok()).flatten()?;
+    let key = Zeroizing::new(BASE64.decode(key.as_bytes()).ok()?);
+    // The algorithm takes 32 bytes and refuses any other number.
+    Some((id, LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, &key).ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SystemEntropy;
+
+    #[test]
+    fn a_generated_keyring_is_read_back() {
+        let text = Keyring::generate(&SystemEntropy).unwrap();
+        let one_line = text.lines().last().unwrap();
+        assert!(Keyring::parse(&text).is_ok());
+        assert!(
+            Keyring::parse(&format!("{one_line},{}", one_line.replacen(&one_line[..8], "00000001", 1)))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_bad_keyring_says_which_entry() {
+        let key = BASE64.encode(&[7; 32]);
+        let refused = |text: &str| Keyring::parse(text).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(refused("# only a comment"), "keyring: no key in it");
+        assert!(refused(&format!("0000000a:{key}\nxyz")).starts_with("keyring: entry 2 is not ID:KEY"));
+        assert!(refused(&format!("0000000a:{}", BASE64.encode(&[7; 31]))).starts_with("keyring: entry 1"));
+        assert_eq!(
+            refused(&format!("0000000a:{key},0000000A:{key}")),
+            "keyring: the key id 0000000a is there twice"
+        );
+    }
+}

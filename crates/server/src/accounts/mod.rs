@@ -1,0 +1,17 @@
+//! Accounts as values over a store that only sees sealed parts: encode, seal, update. Nothing below `api` and
+//! `cli` may read or write an account in another way.
+
+mod encode;
+mod import;
+mod keyring;
+pub mod password_hash;
+mod record;
+mod seal;
+mod turns;
+mod update;
+
+pub use import::{Import, ImportError, Notice, Report};
+pub use keyring::{Keyring, KeyringError};
+pub use record::{IssuerNames, Provisioned, Reading, RecordError, read_record};
+pub use seal::SealError;
+pub use update::{Accounts, OpenError, Outcome, UpdateError};

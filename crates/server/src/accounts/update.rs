@@ -1,0 +1,204 @@
+//! The one loop: load, open, decide, seal, swap if nobody was faster, answer. An outcome that changed the
+//! account is believed only when its swap has returned.
+
+use super::encode::{Encoded, decode, encode_guard, encode_vault};
+use super::keyring::Keyring;
+use super::seal::{Part, SealError};
+use super::turns::Turns;
+use crate::store::{Expected, SealedAccount, Store, StoreError, Swap, SwapOutcome, Version};
+use einmal_core::account::{Account, AccountId, Verification};
+use einmal_core::{Entropy, EntropyError};
+use std::sync::Arc;
+
+/// Lost rounds after which an account counts as fought over.
+const MAX_ROUNDS: usize = 8;
+
+/// The accounts of one store under one keyring.
+#[derive(Clone)]
+pub struct Accounts {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    entropy: Arc<dyn Entropy>,
+    turns: Arc<Turns>,
+}
+
+/// What an operation decided.
+pub trait Outcome: Send + 'static {
+    /// Whether the attempt was looked at. If so a guard is written even where nothing changed, so that refusals
+    /// take the same time.
+    fn is_evaluated(&self) -> bool;
+}
+
+impl Outcome for Verification {
+    fn is_evaluated(&self) -> bool {
+        !matches!(self, Self::Throttled(_))
+    }
+}
+
+/// Nothing is known about the attempt, but that it must not be answered as a success.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    #[error("too many attempts at once on one account")]
+    Contended,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("guard and vault of an account do not belong together")]
+    Torn,
+    #[error("the attempt panicked")]
+    Panicked,
+}
+
+impl From<EntropyError> for UpdateError {
+    fn from(error: EntropyError) -> Self {
+        Self::Seal(error.into())
+    }
+}
+
+/// Store and keyring do not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("this keyring is not the store's: {0}")]
+    WrongKeyring(SealError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Seal(SealError),
+}
+
+const CHECK_VALUE: &str = "keyring-check";
+
+impl Accounts {
+    /// Refuses a keyring that did not seal what the store holds; a new store is marked with it.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        keyring: Keyring,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        if let Some(value) = store.property(CHECK_VALUE).await? {
+            keyring.open_check_value(&value).map_err(OpenError::WrongKeyring)?;
+        } else {
+            let value = keyring.check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
+            store.set_property(CHECK_VALUE, value).await?;
+        }
+        Ok(Self { inner: Arc::new(Inner { store, keyring, entropy, turns: Arc::default() }) })
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// Runs `decide` on the account and makes the outcome durable. `None` where there is no account: nothing is
+    /// made. `decide` may run several times, each time on a fresh state.
+    ///
+    /// It goes on when the caller has gone: an attempt that was seen is counted.
+    pub async fn update<T, F>(&self, id: AccountId, decide: F) -> Result<Option<T>, UpdateError>
+    where
+        T: Outcome,
+        F: Fn(&mut Account) -> T + Send + Sync + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let attempt = tokio::spawn(async move { inner.update(&id, decide).await });
+        attempt.await.map_err(|_| UpdateError::Panicked)?
+    }
+
+    /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.
+    pub async fn insert(&self, accounts: &[(AccountId, Account)]) -> Result<Vec<SwapOutcome>, UpdateError> {
+        let swaps = accounts.iter().map(|(id, account)| self.inner.new_account(id.clone(), account));
+        let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.inner.store.swap_many(swaps).await?)
+    }
+}
+
+/// An account as it was loaded.
+struct Opened {
+    account: Account,
+    plain: Encoded,
+    version: Version,
+    vault_version: Version,
+}
+
+impl Inner {
+    async fn update<T: Outcome>(
+        &self,
+        id: &AccountId,
+        decide: impl Fn(&mut Account) -> T + Send + Sync,
+    ) -> Result<Option<T>, UpdateError> {
+        let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
+        for round in 0..=MAX_ROUNDS {
+            let Some(stored) = self.load(id).await? else { return Ok(None) };
+            let mut opened = self.open(id, &stored)?;
+            let outcome = decide(&mut opened.account);
+            let (swap, changed) = self.next(id, &opened)?;
+            let is_last = round == MAX_ROUNDS;
+            if !changed && (is_last || !outcome.is_evaluated()) {
+                return Ok(Some(outcome));
+            }
+            if !is_last && self.swap(swap).await? == SwapOutcome::Swapped {
+                return Ok(Some(outcome));
+            }
+        }
+        Err(UpdateError::Contended)
+    }
+
+    async fn load(&self, id: &AccountId) -> Result<Option<SealedAccount>, UpdateError> {
+        let loaded = self.store.load_many(vec![id.clone()]).await?;
+        Ok(loaded.into_iter().next().flatten())
+    }
+
+    async fn swap(&self, swap: Swap) -> Result<SwapOutcome, UpdateError> {
+        let outcomes = self.store.swap_many(vec![swap]).await?;
+        let missing = || StoreError::Unavailable("no answer for a swap".to_owned());
+        Ok(outcomes.into_iter().next().ok_or_else(missing)?)
+    }
+
+    fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
+        let plain = Encoded {
+            guard: self.keyring.open(Part::Guard, id, &stored.guard)?,
+            vault: self.keyring.open(Part::Vault, id, &stored.vault)?,
+        };
+        let (account, vault_version) = decode(&plain)?;
+        // An old vault put beside a newer guard would bring back spent codes and replaced secrets.
+        if vault_version != stored.vault.version {
+            return Err(UpdateError::Torn);
+        }
+        Ok(Opened { account, plain, version: stored.guard.version, vault_version })
+    }
+
+    /// The write that makes the changed account durable, and whether it changes anything but the version.
+    fn next(&self, id: &AccountId, opened: &Opened) -> Result<(Swap, bool), UpdateError> {
+        let vault = encode_vault(&opened.account)?;
+        let vault_changed = *vault != *opened.plain.vault;
+        let (vault_version, vault) = if vault_changed {
+            let version = self.draw_version()?;
+            (version, Some(self.keyring.seal(Part::Vault, id, version, &vault, self.entropy.as_ref())?))
+        } else {
+            (opened.vault_version, None)
+        };
+        let guard = encode_guard(&opened.account, vault_version)?;
+        let changed = *guard != *opened.plain.guard;
+        let guard =
+            self.keyring.seal(Part::Guard, id, self.draw_version()?, &guard, self.entropy.as_ref())?;
+        Ok((Swap { id: id.clone(), expected: Expected::Version(opened.version), guard, vault }, changed))
+    }
+
+    fn new_account(&self, id: AccountId, account: &Account) -> Result<Swap, UpdateError> {
+        let entropy = self.entropy.as_ref();
+        let vault_version = self.draw_version()?;
+        let vault = self.keyring.seal(Part::Vault, &id, vault_version, &encode_vault(account)?, entropy)?;
+        let guard = encode_guard(account, vault_version)?;
+        let guard = self.keyring.seal(Part::Guard, &id, self.draw_version()?, &guard, entropy)?;
+        Ok(Swap { id, expected: Expected::Absent, guard, vault: Some(vault) })
+    }
+
+    fn draw_version(&self) -> Result<Version, EntropyError> {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes)?;
+        Ok(Version::from_be_bytes(bytes))
+    }
+}

@@ -1,0 +1,21 @@
+//! What a client is told when an attempt could not be decided or made durable: never a success, and never why.
+
+use super::error::{ApiError, ErrorCode};
+use crate::accounts::UpdateError;
+use crate::store::StoreError;
+
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+impl From<UpdateError> for ApiError {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Contended | UpdateError::Store(StoreError::Unavailable(_)) => {
+                Self::new(ErrorCode::Unavailable).retry_after(RETRY_AFTER_SECONDS).logged(error.to_string())
+            }
+            UpdateError::Store(StoreError::Damaged(_))
+            | UpdateError::Seal(_)
+            | UpdateError::Torn
+            | UpdateError::Panicked => Self::internal(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `VerifyOTP`: is this code good for the account of the token? 204 if so; 404, always the same one, if not.
+
+use super::document::Document;
+use super::error::{ApiError, ErrorCode};
+use super::faults::Faults;
+use super::negotiate::AcceptsJson;
+use super::request::Outcome;
+use super::router::Route;
+use super::throttled::throttled;
+use crate::auth::caller::{Caller, Operation};
+use crate::context::Context;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verification};
+use einmal_core::otp::Code;
+use std::sync::Arc;
+
+struct VerifyOtp;
+
+impl Operation for VerifyOtp {
+    const SCOPE: &'static str = "user:otp:verify";
+}
+
+pub(super) fn route() -> Route {
+    Route::operation("/user/otp/verify", post(verify_otp))
+}
+
+async fn verify_otp(
+    State(context): State<Arc<Context>>,
+    caller: Caller<VerifyOtp>,
+    _: AcceptsJson,
+    document: Document,
+) -> Result<Response, ApiError> {
+    let Request { code, types } = Request::read(&document)?;
+    // What cannot be anybody's code is no guess at this account's, and not counted.
+    let Some(code) = code else { return Err(invalid("not 6 to 8 digits")) };
+    let (now, policy) = (caller.now, Arc::clone(&context.policy));
+    let decide = move |account: &mut Account| account.verify(&code, types, now, &policy);
+    match context.accounts.update(caller.account().clone(), decide).await? {
+        Some(Verification::Accepted) => {
+            Ok((StatusCode::NO_CONTENT, Extension(Outcome("accepted"))).into_response())
+        }
+        Some(Verification::Refused(Refusal::Wrong)) => Err(invalid("wrong")),
+        Some(Verification::Refused(Refusal::Replayed)) => Err(invalid("used before")),
+        Some(Verification::Refused(Refusal::NothingEnrolled)) => {
+            Err(invalid("nothing of these types enrolled"))
+        }
+        Some(Verification::Throttled(wait)) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
+        None => Err(invalid("unknown account")),
+    }
+}
+
+/// The reason is for the operator's log alone.
+fn invalid(reason: &'static str) -> ApiError {
+    ApiError::new(ErrorCode::OtpInvalid).logged(reason)
+}
+
+struct Request {
+    /// `None` for what cannot be a code.
+    code: Option<Code>,
+    types: OtpTypes,
+}
+
+/// In characters, as sent.
+const MAX_OTP_LENGTH: usize = 64;
+const MAX_TYPES: usize = 16;
+
+impl Request {
+    fn read(document: &Document) -> Result<Self, ApiError> {
+        let members = document.members(&["otp", "types"])?;
+        let mut faults = Faults::default();
+        let otp = members.required_text("otp", 1..=MAX_OTP_LENGTH, &mut faults);
+        let code = otp.and_then(Code::parse);
+        let expected = "Must be one of login, account, totp and device-totp.";
+        let types: OtpTypes = members
+            .items("types", MAX_TYPES, OtpType::from_name, expected, &mut faults)
+            .into_iter()
+            .collect();
+        faults.finish()?;
+        Ok(Self { code, types: if types.is_empty() { OtpTypes::DEFAULT } else { types } })
+    }
+}

@@ -1,0 +1,113 @@
+//! What the operator says about an issuer, and whether it can be right. No I/O.
+
+use super::algorithm::Algorithm;
+use super::discovery::is_secure;
+use super::linked_identity::LinkedIdentitySettings;
+use std::sync::Arc;
+use url::Url;
+
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    /// Part of the identity of every account: it outlives a move of the issuer to another URL.
+    pub name: Arc<str>,
+    /// As tokens have it in `iss`, compared as bytes.
+    pub issuer: String,
+    pub audiences: Vec<String>,
+    /// Instead of discovery.
+    pub jwks_uri: Option<Url>,
+    pub algorithms: Vec<Algorithm>,
+    pub linked_identity: Option<LinkedIdentitySettings>,
+    /// JSON pointer to the time at which the account was registered, in seconds or as RFC 3339.
+    pub registered_at_claim: Option<String>,
+}
+
+/// Settings that cannot work. `issuer` is the configured name.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("issuer {issuer:?}: {setting} is {found:?}, expected {expected}")]
+    Value { issuer: Arc<str>, setting: &'static str, found: String, expected: &'static str },
+    #[error("issuer {issuer:?}: {setting} is empty, expected at least one")]
+    Empty { issuer: Arc<str>, setting: &'static str },
+    #[error("issuer {issuer:?}: another issuer has the same {setting} already")]
+    Twice { issuer: Arc<str>, setting: &'static str },
+    #[error("the HTTP client for key sets cannot be made, expected root certificates on this system: {0}")]
+    HttpClient(reqwest::Error),
+}
+
+const URL_EXPECTED: &str =
+    "an https URL (http on loopback only) without user, query and fragment, as in the iss of its tokens";
+const POINTER_EXPECTED: &str = "a JSON pointer such as /name or /outer/inner";
+
+impl IssuerSettings {
+    /// The issuer's URL, if all is well.
+    pub(super) fn check(&self) -> Result<Url, SettingsError> {
+        let value = |setting, found: &str, expected| SettingsError::Value {
+            issuer: Arc::clone(&self.name),
+            setting,
+            found: found.to_owned(),
+            expected,
+        };
+        let empty = |setting| SettingsError::Empty { issuer: Arc::clone(&self.name), setting };
+
+        if self.name.is_empty() {
+            return Err(value("name", "", "a short name such as main"));
+        }
+        let issuer = Url::parse(&self.issuer)
+            .ok()
+            .filter(|url| is_secure(url) && is_plain(url) && url.query().is_none())
+            .ok_or_else(|| value("issuer", &without_password(&self.issuer), URL_EXPECTED))?;
+        if let Some(uri) = &self.jwks_uri
+            && !(is_secure(uri) && is_plain(uri))
+        {
+            return Err(value("jwks_uri", &without_password(uri.as_str()), URL_EXPECTED));
+        }
+        if self.audiences.is_empty() {
+            return Err(empty("audiences"));
+        }
+        if self.algorithms.is_empty() {
+            return Err(empty("algorithms"));
+        }
+        let linked_claim = self.linked_identity.as_ref().map(|linked| &linked.claim);
+        for (setting, pointer) in [
+            ("linked_identity.claim", linked_claim),
+            ("registered_at_claim", self.registered_at_claim.as_ref()),
+        ] {
+            if let Some(pointer) = pointer.filter(|pointer| !pointer.starts_with('/')) {
+                return Err(value(setting, pointer, POINTER_EXPECTED));
+            }
+        }
+        Ok(issuer)
+    }
+
+    pub(super) fn check_distinct(all: &[Self]) -> Result<(), SettingsError> {
+        for (index, settings) in all.iter().enumerate() {
+            for other in all.iter().take(index) {
+                let twice = |setting| SettingsError::Twice { issuer: Arc::clone(&settings.name), setting };
+                if other.name == settings.name {
+                    return Err(twice("name"));
+                }
+                // Tokens name their issuer by it: a second one would never be asked.
+                if other.issuer == settings.issuer {
+                    return Err(twice("issuer"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+}
+
+/// The message goes to a log.
+fn without_password(url: &str) -> String {
+    let mut parsed = match Url::parse(url) {
+        Ok(parsed) if parsed.password().is_some() => parsed,
+        _ => return url.to_owned(),
+    };
+    match parsed.set_password(Some("…")) {
+        Ok(()) => parsed.into(),
+        Err(()) => String::new(),
+    }
+}

@@ -1,0 +1,89 @@
+//! `einmal accounts import`: accounts from NDJSON, beside a running service if need be.
+
+use super::{ConfigFile, Failure, complain, say};
+use crate::accounts::{Import, ImportError, IssuerNames, Notice, Report};
+use crate::clock::{Clock, SystemClock};
+use crate::entropy::SystemEntropy;
+use crate::run;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Bring accounts in from NDJSON: one JSON object a line
+///
+/// Each line is taken whole or refused; refused lines are reported by their number, and the rest goes on. May run beside
+/// `einmal serve`. Exit code 1 if any line was refused.
+#[derive(Args)]
+pub(super) struct ImportCommand {
+    /// File to read, or `-` for standard input
+    file: PathBuf,
+    /// Overwrite accounts that exist, instead of skipping them; last steps, waits and budgets of unchanged secrets stay
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl ImportCommand {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let config = self.config.open()?.administration()?;
+        let (input, size) = self.open()?;
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Refused(error.to_string()))?;
+        let progress = progress_bar(size);
+        let result = runtime.block_on(async {
+            let accounts = run::open_accounts(&config.store, &config.keyring, run::Purpose::Service)
+                .await
+                .map_err(|error| Failure::Refused(error.to_string()))?;
+            let issuers =
+                IssuerNames(config.issuer_names.iter().map(|name| Arc::from(name.as_str())).collect());
+            let import = Import {
+                accounts: &accounts,
+                issuers: &issuers,
+                policy: &config.policy,
+                entropy: &SystemEntropy,
+                now: SystemClock.now(),
+                replace: self.replace,
+            };
+            let tell = |notice| progress.suspend(|| show(&notice, &progress));
+            import.run(input, tell).await.map_err(|error: ImportError| Failure::Refused(error.to_string()))
+        });
+        progress.finish_and_clear();
+        conclude(&result?)
+    }
+
+    fn open(&self) -> Result<(Box<dyn BufRead>, Option<u64>), Failure> {
+        if self.file.as_os_str() == "-" {
+            return Ok((Box::new(BufReader::new(io::stdin())), None));
+        }
+        let unreadable = |error| Failure::Usage(format!("{}: {error}", self.file.display()));
+        let file = File::open(&self.file).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        Ok((Box::new(BufReader::new(file)), metadata.is_file().then_some(metadata.len())))
+    }
+}
+
+/// Drawn on a terminal only.
+fn progress_bar(size: Option<u64>) -> ProgressBar {
+    let (bar, template) = match size {
+        Some(size) => (ProgressBar::new(size), "{bar:40} {bytes} of {total_bytes}, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {bytes} in {elapsed}"),
+    };
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(notice: &Notice, progress: &ProgressBar) {
+    match notice {
+        Notice::Refused { line, error } => complain(format_args!("line {line}: {error}")),
+        Notice::Warning { line, text } => complain(format_args!("line {line}: warning: {text}")),
+        Notice::Progress { bytes } => progress.set_position(*bytes),
+    }
+}
+
+fn conclude(report: &Report) -> Result<(), Failure> {
+    let Report { imported, replaced, skipped, refused } = report;
+    say(format_args!("{imported} imported, {replaced} replaced, {skipped} skipped, {refused} refused"))?;
+    if *refused == 0 { Ok(()) } else { Err(Failure::Refused(format!("{refused} lines were refused"))) }
+}

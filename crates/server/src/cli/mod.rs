@@ -1,0 +1,121 @@
+//! The command line: one file per command. The only place that prints, and the only one that knows exit codes.
+
+mod accounts_import;
+mod code;
+mod config_check;
+mod dev;
+mod keys_generate;
+mod serve;
+
+use crate::config::{ConfigError, Document, Environment};
+use clap::{Args, Parser, Subcommand};
+use std::fmt::Display;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// einmal verifies one-time passwords: codes of authenticator apps and devices, and codes that it makes itself.
+#[derive(Parser)]
+#[command(name = "einmal", version, about, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration."
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Dev(dev::DevCommand),
+    Serve(serve::ServeCommand),
+    /// Work on accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Accounts(AccountsCommand),
+    /// Work on the keyring, which seals what the store holds
+    #[command(subcommand, arg_required_else_help = true)]
+    Keys(KeysCommand),
+    /// Work on the configuration
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
+    Code(code::CodeCommand),
+}
+
+#[derive(Subcommand)]
+enum AccountsCommand {
+    Import(accounts_import::ImportCommand),
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    Generate(keys_generate::GenerateCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    Check(config_check::CheckCommand),
+}
+
+/// Where the configuration is, for every command that needs one.
+#[derive(Args)]
+pub(crate) struct ConfigFile {
+    /// Configuration file (TOML). Every key can also be set by an environment variable: `http.listen` by
+    /// `EINMAL__HTTP__LISTEN`
+    #[arg(long = "config", value_name = "FILE", env = "EINMAL_CONFIG", hide_env_values = true)]
+    path: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Reads it; what stands in it is checked when asked for.
+    pub(crate) fn open(&self) -> Result<Document, Failure> {
+        Ok(Document::open(self.path.as_deref(), Environment::of_process())?)
+    }
+}
+
+/// Why a command did not do its work; the text is for the operator and holds no secret.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The work was refused or only partly done: exit code 1.
+    Refused(String),
+    /// The command line or the configuration is not right: exit code 2.
+    Usage(String),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// Runs what the process's arguments say.
+pub fn run() -> ExitCode {
+    let outcome = match CommandLine::parse().command {
+        Command::Dev(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Accounts(AccountsCommand::Import(command)) => command.run(),
+        Command::Keys(KeysCommand::Generate(command)) => command.run(),
+        Command::Config(ConfigCommand::Check(command)) => command.run(),
+        Command::Code(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Refused(message)) => failed(&message, 1),
+        Err(Failure::Usage(message)) => failed(&message, 2),
+    }
+}
+
+fn failed(message: &str, code: u8) -> ExitCode {
+    complain(format_args!("error: {message}"));
+    ExitCode::from(code)
+}
+
+/// Writes a line to standard output. Unlike `println!` it does not panic when nobody reads on.
+pub(crate) fn say(line: impl Display) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{line}")
+        .map_err(|error| Failure::Refused(format!("standard output cannot be written: {error}")))
+}
+
+/// Writes a line to standard error; if that is gone, there is nobody to tell.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

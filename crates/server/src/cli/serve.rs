@@ -1,0 +1,41 @@
+//! `einmal serve`: the service.
+
+use super::{ConfigFile, Failure};
+use crate::clock::SystemClock;
+use crate::entropy::SystemEntropy;
+use crate::http::Signals;
+use crate::{process, run, telemetry};
+use clap::Args;
+use std::sync::Arc;
+
+/// Run the service
+///
+/// Ends on SIGTERM or SIGINT: first not ready, then what is in flight is finished, at most 30 seconds in all. A second
+/// signal ends it at once.
+#[derive(Args)]
+pub(super) struct ServeCommand {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl ServeCommand {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let config = self.config.open()?.service()?;
+        let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
+        telemetry::init(&config.log).map_err(|error| refused(&error))?;
+        process::harden();
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
+        runtime.block_on(async {
+            let signals = Signals::catch().map_err(|error| refused(&error))?;
+            let running = run::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy))
+                .await
+                .map_err(|error| refused(&error))?;
+            let (address, management) = (running.address, running.management_address);
+            tracing::info!(%address, %management, "serving");
+            tokio::spawn(signals.obey(running.shutdown.clone()));
+            running.finished().await;
+            tracing::info!("stopped");
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! `[otp]`: account and login codes.
+
+use super::keys::Key;
+use super::section::Section;
+use einmal_core::policy::Settings;
+
+pub(super) const KEYS: &[Key] = &[
+    Key::value("account_ttl"),
+    Key::value("login_ttl"),
+    Key::unsupported("login_resend_after"),
+    Key::unsupported("login_enabled"),
+];
+
+pub(super) fn read(section: &mut Section<'_>, settings: &mut Settings) {
+    if let Some(seconds) = section.seconds("account_ttl") {
+        settings.account_code_ttl_seconds = seconds;
+    }
+    if let Some(seconds) = section.seconds("login_ttl") {
+        settings.login_code_ttl_seconds = seconds;
+    }
+}

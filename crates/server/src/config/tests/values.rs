@@ -1,0 +1,246 @@
+//! One wrong value at a time.
+
+use super::*;
+use crate::auth::Algorithm;
+
+#[test]
+fn a_wrong_value_is_refused_with_what_was_found_and_expected() {
+    for (text, message) in [
+        (
+            "[http]\nlisten = \"localhost\"",
+            "2: http.listen: found \"localhost\", expected an IP address and a port such as 127.0.0.1:8080 or [::1]:8080",
+        ),
+        (
+            "[http]\nlisten = \"127.0.0.1:9090\"",
+            "1: http.management_listen: found 127.0.0.1:9090, expected another address than http.listen",
+        ),
+        (
+            "[http]\npublic_url = \"ftp://x\"",
+            "2: http.public_url: found \"ftp://x\", expected a URL such as https://otp.example.com",
+        ),
+        (
+            "[http]\nmax_connections = \"many\"",
+            "2: http.max_connections: found \"many\", expected a whole number from 1 to 1000000",
+        ),
+        (
+            "[http]\nmax_connections = 0",
+            "2: http.max_connections: found the number 0, expected a whole number from 1 to 1000000",
+        ),
+        ("[http]\ndrain = \"21s\"", "2: http.drain: found \"21s\", expected at most 20 seconds"),
+        (
+            "[otp]\naccount_ttl = 300",
+            "2: otp.account_ttl: found the number 300, expected a duration in whole seconds such as \"30s\", \"5m\" or \"1h\"",
+        ),
+        ("[otp]\nlogin_ttl = \"11m\"", "2: otp.login_ttl: found \"11m\", expected 60 to 600 seconds"),
+        ("[totp]\nskew_steps = 300", "2: totp.skew_steps: found the number 300, expected 0 to 5"),
+        ("[totp]\nskew_steps = -1", "2: totp.skew_steps: found the number -1, expected a whole number"),
+        (
+            "[totp]\nmax_devices = 1.5",
+            "2: totp.max_devices: found a number with a fraction, expected a whole number",
+        ),
+        (
+            "[totp]\nissuer_label = \"a:b\"",
+            "2: totp.issuer_label: found \"a:b\", expected 1 to 64 characters without a colon",
+        ),
+        ("[throttle]\nstatus = 403", "2: throttle.status: found the number 403, expected 404 or 429"),
+        ("[throttle]\nguesses = 1001", "2: throttle.guesses: found the number 1001, expected 20 to 1000"),
+        (
+            "[throttle]\nlongest_wait = \"10s\"",
+            "1: throttle.first_wait: found the default 30 seconds, expected 1 to 10 seconds",
+        ),
+        ("[log]\nformat = \"xml\"", "2: log.format: found \"xml\", expected \"json\" or \"text\""),
+        ("http = 3", "1: http: found a number, expected a table"),
+        (
+            "store.url = 3",
+            "1: store.url: found a number, expected text, { file = \"path\" } or { env = \"NAME\" }",
+        ),
+    ] {
+        assert_eq!(refusal(text), format!("einmal.toml:{message}"));
+    }
+    assert!(
+        refusal("[log]\nlevel = \"inof\"")
+            .starts_with("einmal.toml:2: log.level: found \"inof\", expected off,")
+    );
+}
+
+#[test]
+fn a_store_that_is_not_sqlite_is_refused_and_its_password_never_shown() {
+    for (url, message) in [
+        (
+            "postgres://einmal:hunter2@db/einmal",
+            "PostgreSQL is not supported by this version of einmal, expected sqlite:PATH",
+        ),
+        ("mysql://einmal:hunter2@db", "expected sqlite:PATH"),
+        ("sqlite:", "expected a path after sqlite:"),
+        ("sqlite::memory:", "a store in memory forgets which codes are spent, expected sqlite:PATH"),
+        ("sqlite:x.db?mode=ro", "expected sqlite:PATH without parameters"),
+    ] {
+        let expected = format!("einmal.toml:2: store.url: {message}");
+        assert_eq!(refusal(&format!("[store]\nurl = \"{url}\"")), expected);
+    }
+}
+
+#[test]
+fn the_store_is_found_in_every_spelling() {
+    for (url, path) in [("sqlite:a.db", "a.db"), ("sqlite://a.db", "a.db"), ("sqlite:data/a.db", "data/a.db")]
+    {
+        let written = written(&format!("[store]\nurl = \"{url}\"\n{MINIMAL}"));
+        let expected = written.path(path);
+        assert_eq!(written.config().store.sqlite_path, expected);
+    }
+    for url in ["sqlite:/var/a.db", "sqlite:///var/a.db"] {
+        let config = written(&format!("[store]\nurl = \"{url}\"\n{MINIMAL}")).config();
+        assert_eq!(config.store.sqlite_path, Path::new("/var/a.db"));
+    }
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_or_in_a_variable() {
+    let from_file = written(&format!("[store]\nurl = {{ file = \"url\" }}\n{MINIMAL}"));
+    fs::write(from_file.path("url"), "sqlite:/var/file.db\n").unwrap();
+    assert_eq!(from_file.config().store.sqlite_path, Path::new("/var/file.db"));
+    let from_variable = written(&format!("[store]\nurl = {{ env = \"STORE\" }}\n{MINIMAL}"))
+        .with([("STORE", "sqlite:/var/variable.db")]);
+    assert_eq!(from_variable.config().store.sqlite_path, Path::new("/var/variable.db"));
+
+    let message = refusal("[store]\nurl = { file = \"nowhere\" }");
+    assert!(message.starts_with("einmal.toml:2: store.url.file: nowhere cannot be read: "), "{message}");
+    assert_eq!(
+        refusal("[store]\nurl = { env = \"STORE\" }"),
+        "einmal.toml:2: store.url.env: the environment variable STORE is not set"
+    );
+}
+
+fn with_keyring(keyring: &str) -> Written {
+    written(&MINIMAL.replace("file = \"einmal.keys\"", keyring))
+}
+
+#[test]
+fn a_keyring_has_exactly_one_source_and_is_never_shown() {
+    let keyring = "k1:c2VjcmV0";
+    let config = with_keyring("env = \"KEYS\"").with([("KEYS", keyring)]).config();
+    assert_eq!(
+        config.keyring,
+        KeyringSource::Environment { name: "KEYS".to_owned(), value: Secret::new(keyring) }
+    );
+    assert!(!format!("{config:?}").contains("c2VjcmV0"));
+    assert_eq!(
+        with_keyring("file = \"a\"\nenv = \"B\"").refusal(),
+        "einmal.toml:1: keyring: file and env are both given, expected one of them"
+    );
+    assert_eq!(
+        with_keyring("env = \"KEYS\"").refusal(),
+        "einmal.toml:2: keyring.env: the environment variable KEYS is not set"
+    );
+    // Whoever pastes the keys instead of a name must not find them in a log.
+    let pasted = with_keyring(&format!("env = \"{keyring}\"")).refusal();
+    assert_eq!(
+        pasted,
+        "einmal.toml:2: keyring.env: expected the name of an environment variable, such as EINMAL_KEYS"
+    );
+}
+
+fn with_issuer(from: &str, to: &str) -> Written {
+    written(&MINIMAL.replace(from, to))
+}
+
+#[test]
+fn an_issuer_is_reached_by_https_or_on_loopback() {
+    for url in ["http://127.0.0.1:8080/realms/x", "http://[::1]:1", "http://localhost", "https://10.0.0.1"] {
+        let config = with_issuer("https://id.example.com", url).config();
+        assert_eq!(config.issuers[0].issuer, url);
+    }
+    for url in [
+        "http://id.example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "ftp://127.0.0.1",
+        "id.example.com",
+        "https://id.example.com#x",
+        "https://id.example.com?x",
+        "",
+    ] {
+        let message = with_issuer("https://id.example.com", url).refusal();
+        assert!(message.starts_with("einmal.toml:4: issuers.0.issuer: found \""), "{url}: {message}");
+        assert!(message.contains("expected an https URL"), "{message}");
+    }
+    for url in [
+        "https://a:hunter2@id.example.com",
+        "https://:hunter2@id.example.com",
+        "https://hunter2@id.example.com",
+    ] {
+        let message = with_issuer("https://id.example.com", url).refusal();
+        let expected = "einmal.toml:4: issuers.0.issuer: found a URL with a user name or password, expected";
+        assert!(message.starts_with(expected), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    let jwks = with_issuer("audiences", "jwks_uri = \"http://keys.example.com\"\naudiences").refusal();
+    assert!(jwks.starts_with("einmal.toml:5: issuers.0.jwks_uri: found"), "{jwks}");
+}
+
+#[test]
+fn an_issuer_needs_audiences_and_asymmetric_algorithms() {
+    let missing = with_issuer("audiences = [\"einmal\"]", "").refusal();
+    assert_eq!(
+        missing,
+        "einmal.toml:3: issuers.0.audiences: missing, expected a list of audiences such as [\"einmal\"]"
+    );
+    for empty in ["[]", "[\"\"]", "[1]", "\"einmal\""] {
+        let message = with_issuer("[\"einmal\"]", empty).refusal();
+        assert!(message.starts_with("einmal.toml:5: issuers.0.audiences: found "), "{message}");
+    }
+    for algorithm in ["HS256", "none", "RS1", "rs256", "ES512"] {
+        let message = written(&format!("{MINIMAL}algorithms = [\"RS256\", \"{algorithm}\"]\n")).refusal();
+        let expected =
+            format!("einmal.toml:6: issuers.0.algorithms: found \"{algorithm}\", expected a list of RS256");
+        assert!(message.starts_with(&expected), "{message}");
+    }
+    let config = written(&format!("{MINIMAL}algorithms = [\"ES256\", \"EdDSA\"]\n")).config();
+    assert_eq!(config.issuers[0].algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+}
+
+#[test]
+fn several_issuers_have_names_of_their_own() {
+    let two = |first: &str, second: &str, issuer: &str| {
+        let text = MINIMAL.replace("[[issuers]]", &format!("[[issuers]]\n{first}"));
+        written(&format!("{text}[[issuers]]\n{second}\nissuer = \"{issuer}\"\naudiences = [\"x\"]\n"))
+    };
+    let named = two("name = \"a\"", "name = \"b\"", "https://b").config();
+    assert_eq!(&*named.issuers[1].name, "b");
+    assert_eq!(
+        two("name = \"a\"", "", "https://b").refusal(),
+        "einmal.toml:7: issuers.1.name: missing, required when there are several issuers"
+    );
+    assert_eq!(
+        two("name = \"a\"", "name = \"a\"", "https://b").refusal(),
+        "einmal.toml:7: issuers.1.name: found \"a\" a second time, expected another one"
+    );
+    assert_eq!(
+        two("name = \"a\"", "name = \"b\"", "https://id.example.com").refusal(),
+        "einmal.toml:7: issuers.1.issuer: found \"https://id.example.com\" a second time, expected another one"
+    );
+    for name in ["", "a b", "ä", "a/b", &"a".repeat(65)] {
+        let message = with_issuer("issuer =", &format!("name = \"{name}\"\nissuer =")).refusal();
+        assert!(message.contains("issuers.0.name: found") && message.contains("1 to 64"), "{message}");
+    }
+}
+
+#[test]
+fn claims_are_json_pointers() {
+    let linked = "linked_identity = { claim = \"/a~1b\", provider = \"fleet\", clients = [\"app\"] }";
+    let config = written(&format!("{MINIMAL}registered_at_claim = \"/registered_at\"\n{linked}\n")).config();
+    assert_eq!(config.issuers[0].registered_at_claim.as_deref(), Some("/registered_at"));
+    let linked_identity = config.issuers[0].linked_identity.as_ref().unwrap();
+    assert_eq!((linked_identity.claim.as_str(), linked_identity.provider.as_str()), ("/a~1b", "fleet"));
+    assert_eq!(linked_identity.clients, ["app"]);
+    for pointer in ["", "registered_at", "/a~", "/a~2"] {
+        let message = written(&format!("{MINIMAL}registered_at_claim = \"{pointer}\"\n")).refusal();
+        assert!(message.contains("expected a JSON pointer such as \"/registered_at\""), "{message}");
+    }
+    assert_eq!(
+        written(&format!("{MINIMAL}linked_identity = {{ claim = \"/a\" }}\n")).refusal(),
+        "einmal.toml:6: issuers.0.linked_identity.provider: missing, expected the name of a third party"
+    );
+    let nobody = "linked_identity = { claim = \"/a\", provider = \"b\", clients = [] }\n";
+    assert!(written(&format!("{MINIMAL}{nobody}")).refusal().contains("leave it out for all clients"));
+}

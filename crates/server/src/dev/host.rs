@@ -1,0 +1,34 @@
+//! A page in the user's browser must not reach the try-out server by a name that its owner points to loopback
+//! (DNS rebinding): only loopback's own names are answered.
+
+use crate::api::error::{ApiError, ErrorCode};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::HOST;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub(super) fn guard(router: Router, address: SocketAddr, expose: bool) -> Router {
+    if expose {
+        return router;
+    }
+    let port = address.port();
+    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
+    let names = Arc::new([&hosts[..], &[address.to_string()]].concat());
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let names = Arc::clone(&names);
+        async move { if is_named(&request, &names) { next.run(request).await } else { refusal() } }
+    }))
+}
+
+fn is_named(request: &Request, names: &[String]) -> bool {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    host.is_some_and(|host| names.iter().any(|name| name.eq_ignore_ascii_case(host)))
+}
+
+fn refusal() -> Response {
+    let error = ApiError::new(ErrorCode::BadRequest);
+    error.detail("This try-out server answers to the names of loopback only.").into_response()
+}

@@ -1,0 +1,124 @@
+//! Everything at once, for trying out: a store, an issuer and an account that everybody knows. `serve` must
+//! never reach anything in here, and nothing in here opens a store that `serve` made.
+
+mod demo;
+mod host;
+mod issuer;
+
+pub use demo::lines;
+
+use crate::accounts::{Accounts, IssuerNames, Keyring, Reading, read_record};
+use crate::auth::{Algorithm, IssuerSettings};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Http, KeyringSource, Log, Store};
+use crate::entropy::SystemEntropy;
+use crate::run::{self, Parts, Purpose, Running, StartError};
+use einmal_core::policy::Policy;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub struct Options<'a> {
+    pub listen: SocketAddr,
+    /// Where store and keyring are, or will be.
+    pub data: &'a Path,
+    /// Answer other machines, and by any name.
+    pub expose: bool,
+}
+
+/// Why it does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    #[error(
+        "{0} is reached by other machines, who could get a token for any account; to allow that, add --expose"
+    )]
+    Exposed(SocketAddr),
+    #[error("{0}: {1}")]
+    Data(String, io::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the demo account cannot be made: {0}")]
+    Demo(String),
+    #[error("no key for the built-in issuer: {0}")]
+    Issuer(#[from] aws_lc_rs::error::Unspecified),
+}
+
+const ISSUER_NAME: &str = "main";
+
+pub async fn start(options: &Options<'_>) -> Result<Running, DevError> {
+    if !options.listen.ip().is_loopback() && !options.expose {
+        return Err(DevError::Exposed(options.listen));
+    }
+    let config = config(options)?;
+    let accounts = run::open_accounts(&config.store, &config.keyring, Purpose::Trial).await?;
+    make_demo_account(&accounts, &config.policy).await?;
+    let listener = run::listen(options.listen).await?;
+    let address = run::local_address(&listener);
+
+    let issuer = issuer::Issuer::new(address)?;
+    let config = Config { issuers: vec![settings(&issuer)], ..config };
+    let mut routes = issuer::routes(issuer);
+    routes.push(demo::route(address));
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let parts = Parts { config, clock, entropy, accounts, listener };
+    let expose = options.expose;
+    Ok(parts.start(routes, None, |router| host::guard(router, address, expose)).await?)
+}
+
+fn config(options: &Options<'_>) -> Result<Config, DevError> {
+    let data = |error| DevError::Data(options.data.display().to_string(), error);
+    DirBuilder::new().recursive(true).mode(0o700).create(options.data).map_err(data)?;
+    let keyring = options.data.join("einmal.keys");
+    make_keyring(&keyring).map_err(|error| DevError::Data(keyring.display().to_string(), error))?;
+    Ok(Config {
+        http: Http {
+            listen: options.listen,
+            management_listen: options.listen,
+            public_url: None,
+            max_connections: 1_000,
+            drain: Duration::ZERO,
+        },
+        store: Store { sqlite_path: options.data.join("einmal.db") },
+        keyring: KeyringSource::File(keyring),
+        issuers: Vec::new(),
+        policy: Policy::default(),
+        throttle_status: 404,
+        totp_issuer_label: "einmal".to_owned(),
+        log: Log::for_people(),
+    })
+}
+
+/// Unless there is one.
+fn make_keyring(path: &Path) -> io::Result<()> {
+    let text = Keyring::generate(&SystemEntropy).map_err(io::Error::other)?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
+    IssuerSettings {
+        name: ISSUER_NAME.into(),
+        issuer: issuer.url().to_owned(),
+        audiences: vec![issuer::AUDIENCE.to_owned()],
+        jwks_uri: None,
+        algorithms: vec![Algorithm::EdDsa],
+        linked_identity: None,
+        registered_at_claim: None,
+    }
+}
+
+/// Unless it is there from an earlier time.
+async fn make_demo_account(accounts: &Accounts, policy: &Policy) -> Result<(), DevError> {
+    let issuers = IssuerNames(vec![ISSUER_NAME.into()]);
+    let reading = Reading { issuers: &issuers, policy, entropy: &SystemEntropy, now: SystemClock.now() };
+    let demo = read_record(demo::RECORD, &reading).map_err(|error| DevError::Demo(error.to_string()))?;
+    let inserted = accounts.insert(&[(demo.id, demo.account)]).await;
+    inserted.map(drop).map_err(|error| DevError::Demo(error.to_string()))
+}

@@ -1,0 +1,224 @@
+//! Puts the service together from its configuration, starts it, and ends it.
+
+use crate::accounts::{Accounts, Keyring, KeyringError, OpenError};
+use crate::api::management::{self, NotReady, Readiness};
+use crate::api::router::{self, Route};
+use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
+use crate::clock::Clock;
+use crate::config::{self, Config, KeyringSource};
+use crate::context::Context;
+use crate::entropy::SystemEntropy;
+use crate::http::{self, Limits, Refuse, Shutdown};
+use crate::store::sqlite::{self, SqliteStore};
+use crate::store::{Store, StoreError};
+use axum::Router;
+use einmal_core::Entropy;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// Who may open a store: what was made for trying out has an account that everybody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Service,
+    Trial,
+}
+
+impl Purpose {
+    const PROPERTY: &'static str = "purpose";
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Trial => "trial",
+        }
+    }
+}
+
+/// Why the service does not start. For the operator, without secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error(transparent)]
+    Store(#[from] sqlite::OpenError),
+    #[error("store {store}: {error}")]
+    Accounts { store: String, error: OpenError },
+    #[error("store {store} was made for {found}, expected one made for {expected}")]
+    Purpose { store: String, found: String, expected: &'static str },
+    #[error(transparent)]
+    Issuers(#[from] SettingsError),
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+}
+
+/// Opens store and keyring, and refuses them if they are not each other's or made for something else.
+pub async fn open_accounts(
+    store: &config::Store,
+    keyring: &KeyringSource,
+    purpose: Purpose,
+) -> Result<Accounts, StartError> {
+    let keyring = match keyring {
+        KeyringSource::File(path) => Keyring::read(path)?,
+        KeyringSource::Environment { value, .. } => Keyring::parse(value.expose())?,
+    };
+    let name = || store.sqlite_path.display().to_string();
+    let failed = |error| StartError::Accounts { store: name(), error };
+    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open(&store.sqlite_path)?);
+    check_purpose(&opened, purpose, name).await?;
+    Accounts::open(opened, keyring, Arc::new(SystemEntropy)).await.map_err(failed)
+}
+
+async fn check_purpose(
+    store: &Arc<dyn Store>,
+    purpose: Purpose,
+    name: impl Fn() -> String,
+) -> Result<(), StartError> {
+    let failed = |error: StoreError| StartError::Accounts { store: name(), error: error.into() };
+    match store.property(Purpose::PROPERTY).await.map_err(failed)? {
+        Some(found) if found == purpose.name().as_bytes() => Ok(()),
+        Some(found) => Err(StartError::Purpose {
+            store: name(),
+            found: String::from_utf8_lossy(&found).into_owned(),
+            expected: purpose.name(),
+        }),
+        None => store.set_property(Purpose::PROPERTY, purpose.name().into()).await.map_err(failed),
+    }
+}
+
+/// A service that answers.
+pub struct Running {
+    pub address: SocketAddr,
+    pub management_address: SocketAddr,
+    pub shutdown: Shutdown,
+    listeners: JoinSet<()>,
+    /// Dropped last: the store finishes what it has taken.
+    accounts: Accounts,
+}
+
+impl Running {
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Returns when the shutdown is over.
+    pub async fn finished(mut self) {
+        while self.listeners.join_next().await.is_some() {}
+    }
+}
+
+/// Starts what `config` says. Returns when it can be asked; whether it is ready, its readiness tells.
+pub async fn start(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Running, StartError> {
+    let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service).await?;
+    let listener = listen(config.http.listen).await?;
+    let management = listen(config.http.management_listen).await?;
+    let parts = Parts { config, clock, entropy, accounts, listener };
+    parts.start(Vec::new(), Some(management), |router| router).await
+}
+
+/// What a running service is made of.
+pub struct Parts {
+    pub config: Config,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub accounts: Accounts,
+    pub listener: TcpListener,
+}
+
+impl Parts {
+    /// With `further` routes and a `wrap` around all of the public listener's. Without a listener of its own,
+    /// management is on the public one.
+    pub async fn start(
+        self,
+        further: Vec<Route>,
+        management: Option<TcpListener>,
+        wrap: impl FnOnce(Router) -> Router,
+    ) -> Result<Running, StartError> {
+        let Self { config, clock, entropy, accounts, listener } = self;
+        let shutdown = Shutdown::new(config.http.drain);
+        let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
+        let ready =
+            Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
+        let address = local_address(&listener);
+        let management_address = management.as_ref().map_or(address, local_address);
+        let context = Arc::new(Context {
+            clock,
+            entropy,
+            public_url: config.http.public_url.unwrap_or_else(|| format!("http://{address}")).into(),
+            tokens: Arc::clone(&verifier) as _,
+            accounts: accounts.clone(),
+            policy: Arc::new(config.policy),
+            says_throttled: config.throttle_status == 429,
+        });
+
+        let mut routes = router::routes();
+        routes.extend(further);
+        let mut management_routes = management::routes(Arc::new(ready));
+        if management.is_none() {
+            routes.append(&mut management_routes);
+        }
+        let limits = Limits { connections: config.http.max_connections, ..Limits::default() };
+        let refuse: Arc<dyn Refuse> = Arc::clone(&context) as _;
+        let mut listeners = JoinSet::new();
+        let public = wrap(router::build(Arc::clone(&context), routes));
+        listeners.spawn(http::serve(listener, public, Arc::clone(&refuse), limits.clone(), shutdown.clone()));
+        if let Some(management) = management {
+            let private = router::build(context, management_routes);
+            listeners.spawn(http::serve(management, private, refuse, limits, shutdown.clone()));
+        }
+
+        verifier.discover().await?;
+        spawn_refresh(verifier, shutdown.clone());
+        Ok(Running { address, management_address, shutdown, listeners, accounts })
+    }
+}
+
+fn spawn_refresh(verifier: Arc<TokenVerifier>, shutdown: Shutdown) {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = verifier.refresh_forever() => {}
+            () = shutdown.begun() => {}
+        }
+    });
+}
+
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+}
+
+pub fn local_address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+struct Ready {
+    accounts: Accounts,
+    verifier: Arc<TokenVerifier>,
+    shutdown: Shutdown,
+}
+
+impl Readiness for Ready {
+    fn not_ready(&self) -> NotReady<'_> {
+        Box::pin(async {
+            let mut parts = Vec::new();
+            if self.shutdown.is_draining() {
+                parts.push("shutdown");
+            }
+            if !self.verifier.is_ready() {
+                parts.push("issuers");
+            }
+            if let Err(error) = self.accounts.store().probe().await {
+                tracing::warn!(%error, "the store takes no writes");
+                parts.push("store");
+            }
+            parts
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The embedded engine: one `SQLite` file, one thread that writes, one that reads, one that keeps the log
+//! short. Must never block the runtime, except when it is dropped.
+
+mod checkpoint;
+mod gate;
+mod link;
+mod migrate;
+mod open_error;
+mod reader;
+mod writer;
+
+pub use migrate::Migration;
+pub use open_error::OpenError;
+
+use super::batch::{self, Intake};
+use super::{Expected, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
+use checkpoint::{Handover, LogWatch};
+use einmal_core::account::AccountId;
+use gate::Gate;
+use link::{Link, serve};
+use reader::Read;
+use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use writer::Write;
+
+/// Dropping it finishes what is queued, makes a last checkpoint and waits for that.
+pub struct SqliteStore {
+    /// `None` only while it is dropped.
+    writes: Option<Intake<Write>>,
+    reads: Option<Intake<Read>>,
+    workers: Vec<JoinHandle<()>>,
+    handover: Arc<Handover>,
+    checkpointer: Option<JoinHandle<()>>,
+}
+
+impl SqliteStore {
+    /// Opens the database file, makes it if there is none, and brings it to the known schema.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, Migration::Apply)
+    }
+
+    /// With [`Migration::Refuse`] nothing is made or changed: the file must be there and have the known schema.
+    pub fn open_with(path: &Path, migration: Migration) -> Result<Self, OpenError> {
+        // Absolute, so that a name such as `file:…` or `:memory:` means a file, here as for SQLite.
+        let path = path::absolute(path).map_err(|error| OpenError::io(path, error))?;
+        let first = Link::create(&path, migration)?;
+
+        let gate = Arc::new(Gate::default());
+        let handover = Arc::new(Handover::new());
+        let (writes, mut write_queue) = batch::queue();
+        let (reads, mut read_queue) = batch::queue();
+        // From here on dropping `store` stops the threads that have been started.
+        let mut store = Self {
+            writes: Some(writes),
+            reads: Some(reads),
+            workers: Vec::new(),
+            handover: Arc::clone(&handover),
+            checkpointer: None,
+        };
+
+        let mut log = LogWatch::new(Arc::clone(&handover), Arc::clone(&gate));
+        let file = path.clone();
+        store.workers.push(spawn("einmal-store-writer", move || {
+            serve(&mut write_queue, &file, Some(first), |link, queue, group| {
+                writer::session(link, &mut log, queue, group)
+            });
+        })?);
+        let file = path.clone();
+        store.workers.push(spawn("einmal-store-reader", move || {
+            serve(&mut read_queue, &file, None, |link, queue, group| {
+                reader::session(&link, &gate, queue, group)
+            });
+        })?);
+        store.checkpointer =
+            Some(spawn("einmal-store-checkpointer", move || checkpoint::run(&path, &handover))?);
+        Ok(store)
+    }
+
+    /// The path in a `sqlite:PATH` url, as it stands there.
+    pub fn path_from_url(url: &str) -> Result<PathBuf, OpenError> {
+        match url.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+            _ => Err(OpenError::Url),
+        }
+    }
+
+    fn writes(&self) -> Result<&Intake<Write>, StoreError> {
+        self.writes.as_ref().ok_or_else(closed)
+    }
+
+    fn reads(&self) -> Result<&Intake<Read>, StoreError> {
+        self.reads.as_ref().ok_or_else(closed)
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(OpenError::Thread)
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.writes = None;
+        self.reads = None;
+        for worker in self.workers.drain(..) {
+            // Whoever waited for a thread that panicked has been answered by its queue's end.
+            let _ = worker.join();
+        }
+        // Last, so that its connection is the last one too and its closing can remove the log.
+        self.handover.end();
+        if let Some(checkpointer) = self.checkpointer.take() {
+            let _ = checkpointer.join();
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn load_many(&self, ids: Vec<AccountId>) -> StoreFuture<'_, Vec<Option<SealedAccount>>> {
+        Box::pin(async move { self.reads()?.ask(ids, Read::Load).await })
+    }
+
+    fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>> {
+        Box::pin(async move {
+            let incomplete = |swap: &Swap| swap.expected == Expected::Absent && swap.vault.is_none();
+            if swaps.iter().any(incomplete) {
+                return Err(StoreError::Unavailable("a new account must bring a vault".to_owned()));
+            }
+            self.writes()?.ask(swaps, Write::Swap).await
+        })
+    }
+
+    fn delete(&self, id: AccountId, expected: Version) -> StoreFuture<'_, SwapOutcome> {
+        Box::pin(async move { self.writes()?.ask((id, expected), Write::Delete).await })
+    }
+
+    fn scan(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<(AccountId, SealedAccount)>> {
+        Box::pin(async move { self.reads()?.ask((after, limit), Read::Scan).await })
+    }
+
+    fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
+        Box::pin(async move { self.reads()?.ask(name, Read::Property).await })
+    }
+
+    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()> {
+        Box::pin(async move { self.writes()?.ask((name, value), Write::SetProperty).await })
+    }
+
+    fn probe(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async move { self.writes()?.ask((), Write::Probe).await })
+    }
+}

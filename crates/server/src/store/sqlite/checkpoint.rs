@@ -1,0 +1,189 @@
+//! Keeps the write-ahead log short. Must never stall a commit for a whole checkpoint, and never let the log
+//! grow without end.
+//!
+//! Checkpoints beside the writer never finish under steady load: there is always a page written since. The
+//! writer alone would stall for all the copying. So a thread copies twice, the second time little; the
+//! writer copies what is left while no reader is inside, and its next commit starts the log from the front.
+
+use super::super::StoreError;
+use super::gate::Gate;
+use super::link::Link;
+use super::migrate::Migration;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, wal::CheckpointMode};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Pages in the log that are worth a checkpoint: 4 MiB. More makes for fewer checkpoints and for longer stalls by each.
+const WORTH_IT: u32 = 1_000;
+
+/// Pages on top of these after which the writer waits for the copying thread, which it has outrun: 24 MiB.
+const OUTRUN: u32 = 6_000;
+
+/// How long the writer waits for a thread it has outrun.
+const COPY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the writer waits for a reader. Nearly always one is out within a millisecond; only whoever asks for
+/// hundreds of thousands of rows at once takes longer than this.
+const READER_PATIENCE: Duration = Duration::from_millis(250);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    /// The thread shall copy, or does.
+    Wanted,
+    /// It has; the rest is the writer's.
+    Copied,
+    /// The store closes.
+    Over,
+}
+
+/// Where the writer and the copying thread hand over to one another.
+pub(super) struct Handover {
+    stage: Mutex<Stage>,
+    changed: Condvar,
+}
+
+impl Handover {
+    pub(super) fn new() -> Self {
+        Self { stage: Mutex::new(Stage::Idle), changed: Condvar::new() }
+    }
+
+    /// The copying thread's whole life ends with this.
+    pub(super) fn end(&self) {
+        self.set(Stage::Over);
+    }
+
+    fn set(&self, stage: Stage) {
+        *self.lock() = stage;
+        self.changed.notify_all();
+    }
+
+    fn await_change_from(&self, stage: Stage) -> Stage {
+        let waited = self.changed.wait_while(self.lock(), |now| *now == stage);
+        *waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn await_copied(&self) -> Stage {
+        let waited = self.changed.wait_timeout_while(self.lock(), COPY_PATIENCE, |now| *now == Stage::Wanted);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer's side.
+pub(super) struct LogWatch {
+    handover: Arc<Handover>,
+    gate: Arc<Gate>,
+    pages: Arc<AtomicU32>,
+    pages_before: u32,
+    worth_it_at: u32,
+    outrun_at: u32,
+}
+
+impl LogWatch {
+    pub(super) fn new(handover: Arc<Handover>, gate: Arc<Gate>) -> Self {
+        let pages = Arc::default();
+        Self { handover, gate, pages, pages_before: 0, worth_it_at: WORTH_IT, outrun_at: u32::MAX }
+    }
+
+    /// Counts the pages of the log at each commit of this connection.
+    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let pages = Arc::clone(&self.pages);
+        connection.wal_hook(Some(move |_: &mut _, now: i32| {
+            pages.store(now.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// To be called after each commit, when its waiters have been answered.
+    pub(super) fn after_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.pages_before {
+            // The log has started from the front.
+            self.worth_it_at = WORTH_IT;
+        }
+        self.pages_before = pages;
+        let mut stage = *self.handover.lock();
+        if stage == Stage::Idle && pages >= self.worth_it_at {
+            // Counted on from here: what a reader in another process holds back is not tried at each commit.
+            self.worth_it_at = pages.saturating_add(WORTH_IT);
+            self.outrun_at = pages.saturating_add(OUTRUN);
+            stage = Stage::Wanted;
+            self.handover.set(stage);
+        }
+        if stage == Stage::Wanted && pages >= self.outrun_at {
+            stage = self.handover.await_copied();
+        }
+        if stage == Stage::Copied
+            && let Some(_closed) = self.gate.close(READER_PATIENCE)
+        {
+            passive(connection)?;
+            self.handover.set(Stage::Idle);
+        }
+        Ok(())
+    }
+}
+
+/// The copying thread's side.
+pub(super) fn run(path: &Path, handover: &Handover) {
+    let mut link = None;
+    let mut stage = Stage::Idle;
+    while stage != Stage::Over {
+        stage = handover.await_change_from(stage);
+        if stage == Stage::Wanted {
+            let copied = connected(&mut link, path).and_then(|link| {
+                passive(&link.connection)
+                    .and_then(|()| passive(&link.connection))
+                    .map_err(|error| link.failure(&error))
+            });
+            if let Err(error) = copied {
+                tracing::warn!(path = %path.display(), %error, "the log could not be copied; it grows");
+                link = None;
+            }
+            let mut now = handover.lock();
+            if *now == Stage::Wanted {
+                *now = Stage::Copied;
+            }
+            stage = *now;
+            drop(now);
+            handover.changed.notify_all();
+        }
+    }
+    close(link, path);
+}
+
+fn connected<'a>(link: &'a mut Option<Link>, path: &Path) -> Result<&'a Link, StoreError> {
+    if link.as_ref().is_some_and(|link| link.check_in_place().is_err()) {
+        *link = None;
+    }
+    match link {
+        Some(link) => Ok(link),
+        None => Ok(link.insert(Link::open(path, Migration::Refuse)?)),
+    }
+}
+
+/// If this is the last connection to the file, its closing copies all and removes the log.
+fn close(mut link: Option<Link>, path: &Path) {
+    let closed = connected(&mut link, path).and_then(|link| {
+        link.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+            .map_err(|error| link.failure(&error))
+    });
+    if let Err(error) = closed {
+        tracing::warn!(path = %path.display(), %error, "closed without a last checkpoint; nothing is lost by that");
+    }
+}
+
+/// Copies what no reader still needs the old page of. Somebody else at it is no failure.
+fn passive(connection: &Connection) -> rusqlite::Result<()> {
+    match connection.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE) {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(()),
+        result => result.map(|_| ()),
+    }
+}

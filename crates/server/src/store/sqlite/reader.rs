@@ -1,0 +1,145 @@
+//! The one thread that reads: what has queued up is answered from one snapshot. Must never take a guard and
+//! a vault from two, and never hold the snapshot while it waits.
+
+use super::super::batch::{Pending, Queue, Request, settle_all};
+use super::super::{SealedAccount, SealedPart, StoreError};
+use super::gate::Gate;
+use super::link::Link;
+use einmal_core::account::AccountId;
+use rusqlite::{Connection, Row, Rows, Statement, params};
+
+type Page = Vec<(AccountId, SealedAccount)>;
+
+pub(super) enum Read {
+    Load(Pending<Vec<AccountId>, Vec<Option<SealedAccount>>>),
+    Scan(Pending<(Option<AccountId>, usize), Page>),
+    Property(Pending<&'static str, Option<Vec<u8>>>),
+}
+
+impl Request for Read {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Load(pending) => pending.input.len().max(1),
+            Self::Scan(pending) => pending.input.1.max(1),
+            Self::Property(_) => 1,
+        }
+    }
+
+    fn settle(self, failure: Option<&StoreError>) {
+        match self {
+            Self::Load(pending) => pending.settle(failure),
+            Self::Scan(pending) => pending.settle(failure),
+            Self::Property(pending) => pending.settle(failure),
+        }
+    }
+}
+
+/// Answers groups on one connection until there are no more, or something fails.
+pub(super) fn session(
+    link: &Link,
+    gate: &Gate,
+    queue: &mut Queue<Read>,
+    group: &mut Vec<Read>,
+) -> Result<(), StoreError> {
+    let failed = |error| link.failure(&error);
+    let mut statements = Statements::prepare(&link.connection).map_err(failed)?;
+    loop {
+        link.check_in_place()?;
+        let inside = gate.enter();
+        statements.read(group).map_err(failed)?;
+        drop(inside);
+        settle_all(group, None);
+        if !queue.next_group_blocking(group) {
+            return Ok(());
+        }
+    }
+}
+
+// Joined from the left: a guard without its vault is damage and not an absent account.
+const COLUMNS: &str =
+    "SELECT guard.version, guard.key_id, guard.sealed, vault.version, vault.key_id, vault.sealed,
+    guard.issuer, guard.subject
+    FROM guard LEFT JOIN vault ON vault.issuer = guard.issuer AND vault.subject = guard.subject";
+
+struct Statements<'a> {
+    begin: Statement<'a>,
+    end: Statement<'a>,
+    load: Statement<'a>,
+    scan: Statement<'a>,
+    scan_after: Statement<'a>,
+    property: Statement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let order = "ORDER BY guard.issuer, guard.subject LIMIT ?1";
+        Ok(Self {
+            begin: connection.prepare("BEGIN")?,
+            end: connection.prepare("COMMIT")?,
+            load: connection.prepare(&format!("{COLUMNS} WHERE guard.issuer = ?1 AND guard.subject = ?2"))?,
+            scan: connection.prepare(&format!("{COLUMNS} {order}"))?,
+            scan_after: connection
+                .prepare(&format!("{COLUMNS} WHERE (guard.issuer, guard.subject) > (?2, ?3) {order}"))?,
+            property: connection.prepare("SELECT value FROM property WHERE name = ?1")?,
+        })
+    }
+
+    fn read(&mut self, group: &mut [Read]) -> rusqlite::Result<()> {
+        // The snapshot is taken by the first SELECT: after everybody in the group had asked.
+        self.begin.execute(())?;
+        for read in group {
+            match read {
+                Read::Load(pending) => {
+                    let accounts: rusqlite::Result<_> =
+                        pending.input.iter().map(|id| self.load(id)).collect();
+                    pending.outcome = Some(accounts?);
+                }
+                Read::Scan(pending) => {
+                    let (after, limit) = &pending.input;
+                    pending.outcome = Some(self.scan(after.as_ref(), *limit)?);
+                }
+                Read::Property(pending) => {
+                    let mut rows = self.property.query(params![pending.input])?;
+                    pending.outcome = Some(rows.next()?.map(|row| row.get(0)).transpose()?);
+                }
+            }
+        }
+        self.end.execute(())?;
+        Ok(())
+    }
+
+    fn load(&mut self, id: &AccountId) -> rusqlite::Result<Option<SealedAccount>> {
+        let mut rows = self.load.query(params![id.issuer(), id.subject()])?;
+        rows.next()?.map(account).transpose()
+    }
+
+    fn scan(&mut self, after: Option<&AccountId>, limit: usize) -> rusqlite::Result<Page> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        match after {
+            None => page(self.scan.query(params![limit])?),
+            Some(id) => page(self.scan_after.query(params![limit, id.issuer(), id.subject()])?),
+        }
+    }
+}
+
+fn page(mut rows: Rows<'_>) -> rusqlite::Result<Page> {
+    let mut page = Page::new();
+    while let Some(row) = rows.next()? {
+        let id = AccountId::new(row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str()?);
+        page.push((id, account(row)?));
+    }
+    Ok(page)
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<SealedAccount> {
+    Ok(SealedAccount { guard: part(row, 0)?, vault: part(row, 3)? })
+}
+
+fn part(row: &Row<'_>, first: usize) -> rusqlite::Result<SealedPart> {
+    let version: i64 = row.get(first)?;
+    Ok(SealedPart {
+        version: version.cast_unsigned(),
+        key_id: row.get(first + 1)?,
+        sealed: row.get(first + 2)?,
+    })
+}

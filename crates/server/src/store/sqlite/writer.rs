@@ -1,0 +1,184 @@
+//! The one thread that writes: what has queued up becomes one transaction. Must never answer before the
+//! commit has returned, and never find out by reading what became of one that failed.
+
+use super::super::batch::{Pending, Queue, Request, settle_all};
+use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome, Version};
+use super::checkpoint::LogWatch;
+use super::link::Link;
+use einmal_core::account::AccountId;
+use rusqlite::{Connection, Statement, params};
+
+/// Bytes that count as one more row: a page.
+const WEIGHT_BYTES: usize = 4096;
+
+pub(super) enum Write {
+    Swap(Pending<Vec<Swap>, Vec<SwapOutcome>>),
+    Delete(Pending<(AccountId, Version), SwapOutcome>),
+    SetProperty(Pending<(&'static str, Vec<u8>), ()>),
+    Probe(Pending<(), ()>),
+}
+
+impl Request for Write {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Swap(pending) => {
+                let bytes = |swap: &Swap| {
+                    swap.guard.sealed.len() + swap.vault.as_ref().map_or(0, |vault| vault.sealed.len())
+                };
+                pending.input.iter().map(|swap| 1 + bytes(swap) / WEIGHT_BYTES).sum::<usize>().max(1)
+            }
+            Self::SetProperty(pending) => 1 + pending.input.1.len() / WEIGHT_BYTES,
+            Self::Delete(_) | Self::Probe(_) => 1,
+        }
+    }
+
+    fn settle(self, failure: Option<&StoreError>) {
+        match self {
+            Self::Swap(pending) => pending.settle(failure),
+            Self::Delete(pending) => pending.settle(failure),
+            Self::SetProperty(pending) => pending.settle(failure),
+            Self::Probe(pending) => pending.settle(failure),
+        }
+    }
+}
+
+/// Commits groups on one connection until there are no more, or something fails.
+pub(super) fn session(
+    mut link: Link,
+    log: &mut LogWatch,
+    queue: &mut Queue<Write>,
+    group: &mut Vec<Write>,
+) -> Result<(), StoreError> {
+    if let Err(error) = log.watch(&mut link.connection) {
+        return Err(link.failure(&error));
+    }
+    let failed = |error| link.failure(&error);
+    let mut statements = Statements::prepare(&link.connection).map_err(failed)?;
+    loop {
+        link.check_in_place()?;
+        statements.commit(group).map_err(failed)?;
+        settle_all(group, None);
+        log.after_commit(&link.connection).map_err(failed)?;
+        if !queue.next_group_blocking(group) {
+            return Ok(());
+        }
+    }
+}
+
+struct Statements<'a> {
+    begin: Statement<'a>,
+    commit: Statement<'a>,
+    rollback: Statement<'a>,
+    insert_guard: Statement<'a>,
+    update_guard: Statement<'a>,
+    put_vault: Statement<'a>,
+    delete_guard: Statement<'a>,
+    delete_vault: Statement<'a>,
+    set_property: Statement<'a>,
+    probe: Statement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let prepare = |sql| connection.prepare(sql);
+        Ok(Self {
+            begin: prepare("BEGIN IMMEDIATE")?,
+            commit: prepare("COMMIT")?,
+            rollback: prepare("ROLLBACK")?,
+            insert_guard: prepare(
+                "INSERT INTO guard (issuer, subject, version, key_id, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO NOTHING",
+            )?,
+            update_guard: prepare(
+                "UPDATE guard SET version = ?3, key_id = ?4, sealed = ?5
+                 WHERE issuer = ?1 AND subject = ?2 AND version = ?6",
+            )?,
+            put_vault: prepare(
+                "INSERT INTO vault (issuer, subject, version, key_id, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET version = excluded.version, key_id = excluded.key_id, sealed = excluded.sealed",
+            )?,
+            delete_guard: prepare("DELETE FROM guard WHERE issuer = ?1 AND subject = ?2 AND version = ?3")?,
+            delete_vault: prepare("DELETE FROM vault WHERE issuer = ?1 AND subject = ?2")?,
+            set_property: prepare(
+                "INSERT INTO property (name, value) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET value = excluded.value",
+            )?,
+            // The value changes each time: SQLite writes no page, and so syncs nothing, for a row that stays as it was.
+            probe: prepare(
+                "INSERT INTO property (name, value) VALUES ('probe', x'00')
+                 ON CONFLICT DO UPDATE SET value = CASE value WHEN x'00' THEN x'01' ELSE x'00' END",
+            )?,
+        })
+    }
+
+    fn commit(&mut self, group: &mut [Write]) -> rusqlite::Result<()> {
+        self.begin.execute(())?;
+        let written = group.iter_mut().try_for_each(|write| self.write(write));
+        let committed = written.and_then(|()| self.commit.execute(()));
+        if let Err(error) = committed {
+            // Some errors have rolled back already; what matters is that the lock is given up.
+            let _ = self.rollback.execute(());
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &mut Write) -> rusqlite::Result<()> {
+        match write {
+            Write::Swap(pending) => {
+                let outcomes: rusqlite::Result<_> =
+                    pending.input.iter().map(|swap| self.swap(swap)).collect();
+                pending.outcome = Some(outcomes?);
+            }
+            Write::Delete(pending) => {
+                let (id, expected) = &pending.input;
+                pending.outcome = Some(self.delete(id, *expected)?);
+            }
+            Write::SetProperty(pending) => {
+                let (name, value) = &pending.input;
+                self.set_property.execute(params![name, value])?;
+                pending.outcome = Some(());
+            }
+            Write::Probe(pending) => {
+                self.probe.execute(())?;
+                pending.outcome = Some(());
+            }
+        }
+        Ok(())
+    }
+
+    fn swap(&mut self, swap: &Swap) -> rusqlite::Result<SwapOutcome> {
+        let (issuer, subject) = (swap.id.issuer(), swap.id.subject());
+        let SealedPart { version, key_id, sealed } = &swap.guard;
+        let version = version.cast_signed();
+        let changed = match swap.expected {
+            Expected::Absent => {
+                self.insert_guard.execute(params![issuer, subject, version, key_id, sealed])?
+            }
+            Expected::Version(expected) => self.update_guard.execute(params![
+                issuer,
+                subject,
+                version,
+                key_id,
+                sealed,
+                expected.cast_signed()
+            ])?,
+        };
+        if changed != 1 {
+            return Ok(SwapOutcome::Conflict);
+        }
+        if let Some(SealedPart { version, key_id, sealed }) = &swap.vault {
+            self.put_vault.execute(params![issuer, subject, version.cast_signed(), key_id, sealed])?;
+        }
+        Ok(SwapOutcome::Swapped)
+    }
+
+    fn delete(&mut self, id: &AccountId, expected: Version) -> rusqlite::Result<SwapOutcome> {
+        let (issuer, subject) = (id.issuer(), id.subject());
+        if self.delete_guard.execute(params![issuer, subject, expected.cast_signed()])? != 1 {
+            return Ok(SwapOutcome::Conflict);
+        }
+        self.delete_vault.execute(params![issuer, subject])?;
+        Ok(SwapOutcome::Swapped)
+    }
+}

@@ -1,0 +1,163 @@
+//! The file goes away, is damaged, is held by somebody else: an error, never a false answer, and service
+//! again at the next call once the cause is gone.
+
+use super::super::Place;
+use super::super::accounts::{account, birth, create, id, load, swap, turn_both};
+use super::{SqlitePlace, is_damaged, is_unavailable};
+use einmal::store::Store;
+use einmal::store::SwapOutcome::{Conflict, Swapped};
+use std::fs;
+use std::os::unix::fs::FileExt;
+
+/// Every operation, each of which must be refused.
+async fn all_are_unavailable(store: &dyn Store) {
+    assert!(is_unavailable(&store.load_many(vec![id("a")]).await));
+    assert!(is_unavailable(&store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await));
+    assert!(is_unavailable(&store.delete(id("a"), 1).await));
+    assert!(is_unavailable(&store.scan(None, 10).await));
+    assert!(is_unavailable(&store.property("name").await));
+    assert!(is_unavailable(&store.set_property("name", vec![1]).await));
+    assert!(is_unavailable(&store.probe().await));
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_away_stops_the_service_until_it_is_back() {
+    let place = SqlitePlace::new();
+    let file = place.file();
+    let (data, away) = (file.parent().unwrap(), place.directory().join("away"));
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    for _ in 0..2 {
+        fs::rename(data, &away).unwrap();
+        all_are_unavailable(&*store).await;
+        // Nor is an empty database made in the place of the lost one.
+        fs::create_dir(data).unwrap();
+        all_are_unavailable(&*store).await;
+        assert_eq!(fs::read_dir(data).unwrap().count(), 0);
+        fs::remove_dir(data).unwrap();
+        fs::rename(&away, data).unwrap();
+        store.probe().await.unwrap();
+        assert_eq!(load(&*store, &id("a")).await, Some(account(1)));
+    }
+    assert_eq!(swap(&*store, turn_both(&id("a"), 1, 2)).await, Swapped);
+    drop(store);
+    assert_eq!(load(&*place.open(), &id("a")).await, Some(account(2)));
+}
+
+#[tokio::test]
+async fn a_read_after_the_directory_is_back_needs_no_write_before_it() {
+    let place = SqlitePlace::new();
+    let file = place.file();
+    let (data, away) = (file.parent().unwrap(), place.directory().join("away"));
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    fs::rename(data, &away).unwrap();
+    assert!(is_unavailable(&store.load_many(vec![id("a")]).await));
+    fs::rename(&away, data).unwrap();
+    assert_eq!(load(&*store, &id("a")).await, Some(account(1)));
+}
+
+#[tokio::test]
+async fn a_removed_log_is_noticed_before_anything_is_answered() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    fs::remove_file(super::beside(&place.file(), "-wal")).unwrap();
+    assert!(is_unavailable(&store.swap_many(vec![birth(&id("b"), 1)]).await));
+}
+
+#[tokio::test]
+async fn a_database_put_in_the_place_of_another_is_not_mixed_up_with_it() {
+    let (place, other) = (SqlitePlace::new(), SqlitePlace::new());
+    let restored = other.open();
+    create(&*restored, &id("a"), 5).await;
+    drop(restored);
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    assert_eq!(load(&*store, &id("a")).await, Some(account(1)));
+
+    for suffix in ["-wal", "-shm"] {
+        fs::remove_file(super::beside(&place.file(), suffix)).unwrap();
+    }
+    fs::rename(other.file(), place.file()).unwrap();
+    // Whoever put it there looks into it, so that it has a log, too.
+    let operator = rusqlite::Connection::open(place.file()).unwrap();
+    let accounts: i64 = operator.query_row("SELECT count(*) FROM guard", (), |row| row.get(0)).unwrap();
+    assert_eq!(accounts, 1);
+    assert!(is_unavailable(&store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await));
+    assert!(is_unavailable(&store.load_many(vec![id("a")]).await));
+    assert_eq!(swap(&*store, turn_both(&id("a"), 1, 2)).await, Conflict);
+    assert_eq!(load(&*store, &id("a")).await, Some(account(5)));
+    assert_eq!(swap(&*store, turn_both(&id("a"), 5, 6)).await, Swapped);
+    drop(store);
+    assert_eq!(load(&*place.open(), &id("a")).await, Some(account(6)));
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_an_error_and_never_an_absent_account() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    let births = (0..500).map(|number| birth(&id(&format!("user-{number}")), 1)).collect();
+    store.swap_many(births).await.unwrap();
+    drop(store);
+    let file = fs::OpenOptions::new().write(true).open(place.file()).unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    for page in 1..pages {
+        file.write_all_at(&[0xa5; 4096], page * 4096).unwrap();
+    }
+    drop(file);
+
+    let store = place.open();
+    assert!(is_damaged(&store.load_many(vec![id("user-7")]).await));
+    assert!(is_damaged(&store.swap_many(vec![turn_both(&id("user-7"), 1, 2)]).await));
+    assert!(is_damaged(&store.swap_many(vec![birth(&id("nobody"), 1)]).await));
+    assert!(is_damaged(&store.scan(None, 10).await));
+}
+
+#[tokio::test]
+async fn half_an_account_or_one_of_another_type_is_damage() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    create(&*store, &id("half"), 1).await;
+    create(&*store, &id("odd"), 1).await;
+    create(&*store, &id("whole"), 1).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch(
+        "DELETE FROM vault WHERE subject = 'half'; UPDATE guard SET key_id = -1 WHERE subject = 'odd'",
+    )
+    .unwrap();
+    assert!(is_damaged(&store.load_many(vec![id("half")]).await));
+    assert!(is_damaged(&store.load_many(vec![id("odd")]).await));
+    assert_eq!(load(&*store, &id("whole")).await, Some(account(1)));
+}
+
+#[tokio::test]
+async fn another_process_that_writes_is_waited_for() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let held = tokio::time::timeout(
+        std::time::Duration::from_millis(200),
+        store.swap_many(vec![turn_both(&id("a"), 1, 2)]),
+    );
+    assert!(held.await.is_err(), "written under somebody else's lock");
+    // Reading goes on meanwhile. The write's caller has gone, but it is carried out, and before what comes now.
+    assert_eq!(load(&*store, &id("a")).await, Some(account(1)));
+    raw.execute_batch("COMMIT").unwrap();
+    assert_eq!(swap(&*store, turn_both(&id("a"), 2, 3)).await, Swapped);
+}
+
+#[tokio::test]
+async fn a_process_that_does_not_stop_writing_makes_the_store_unavailable_and_no_longer() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(is_unavailable(&store.probe().await));
+    raw.execute_batch("COMMIT").unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(swap(&*store, turn_both(&id("a"), 1, 2)).await, Swapped);
+}

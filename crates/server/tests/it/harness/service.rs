@@ -1,0 +1,160 @@
+//! The real service on free ports, in this process, with a store, a clock and an issuer of its own.
+
+use super::clock::HandClock;
+use super::issuer::{Issuer, SigningKey, with};
+use einmal::accounts::{IssuerNames, Keyring, Reading, read_record};
+use einmal::clock::Clock;
+use einmal::config::{Config, Document, Environment};
+use einmal::entropy::SystemEntropy;
+use einmal::run::{self, Running};
+use einmal_core::otp::{Algorithm, Secret, Totp};
+use einmal_core::policy::Policy;
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub(crate) const VERIFY: &str = "/user/2025-1/user/otp/verify";
+/// The demo device's; 20 bytes.
+pub(crate) const SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
+
+pub(crate) struct Service {
+    pub(crate) running: Running,
+    pub(crate) issuer: Issuer,
+    pub(crate) key: SigningKey,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) client: Client,
+    pub(crate) directory: TempDir,
+    settings: String,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With `settings` added to the configuration file.
+    pub(crate) async fn start_with(settings: &str) -> Self {
+        let key = SigningKey::new("EdDSA", Some("key"));
+        let issuer = Issuer::start(&[&key]).await;
+        let directory = tempfile::tempdir().unwrap();
+        write_keyring(&directory.path().join("einmal.keys"));
+        let clock = HandClock::new();
+        let running = start(directory.path(), &issuer, &clock, settings).await;
+        Self { running, issuer, key, clock, client: Client::new(), directory, settings: settings.to_owned() }
+    }
+
+    /// Ends the service as SIGTERM does, and starts it again on the same store.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { running, issuer, key, clock, client, directory, settings } = self;
+        running.shutdown.begin();
+        running.finished().await;
+        let running = start(directory.path(), &issuer, &clock, &settings).await;
+        Self { running, issuer, key, clock, client, directory, settings }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.address)
+    }
+
+    pub(crate) fn management_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.management_address)
+    }
+
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.directory.path().join("einmal.db")
+    }
+
+    /// Makes an account, given as a line of an import.
+    pub(crate) async fn provision(&self, record: &Value) {
+        let issuers = IssuerNames(vec!["main".into()]);
+        let policy = Policy::default();
+        let reading =
+            Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now: self.clock.now() };
+        let account = read_record(&record.to_string(), &reading).unwrap();
+        let outcomes = self.running.accounts().insert(&[(account.id, account.account)]).await.unwrap();
+        assert_eq!(outcomes, [einmal::store::SwapOutcome::Swapped]);
+    }
+
+    /// An account with one device that has [`SECRET`].
+    pub(crate) async fn provision_device(&self, subject: &str) {
+        self.provision(&json!({ "id": subject, "deviceTotps": [{ "secret": SECRET }] })).await;
+    }
+
+    /// The code of [`SECRET`], some steps from now.
+    pub(crate) fn code(&self, offset: i64) -> String {
+        self.code_of(SECRET, offset)
+    }
+
+    pub(crate) fn code_of(&self, secret: &str, offset: i64) -> String {
+        let totp = Totp::new(Secret::from_base32(secret).unwrap(), Algorithm::Sha1, 6, 30).unwrap();
+        let step = totp.step_at(self.clock.now()).saturating_add_signed(offset);
+        totp.code_at(step).as_str().to_owned()
+    }
+
+    /// Six digits that are no code of [`SECRET`] near now; `number` tells them apart.
+    pub(crate) fn wrong_code(&self, number: usize) -> String {
+        let near: Vec<_> = (-5..=5).map(|offset| self.code(offset)).collect();
+        let wrong =
+            (0..1_000).map(|number| format!("{:06}", 111_111 + number)).filter(|code| !near.contains(code));
+        wrong.into_iter().nth(number).unwrap()
+    }
+
+    pub(crate) fn claims(&self, subject: &str) -> Value {
+        let now = self.clock.now().seconds();
+        json!({
+            "iss": self.issuer.url(), "sub": subject, "aud": "einmal", "scope": "user:otp:verify",
+            "client_id": "app", "iat": now, "exp": now + 3_600,
+        })
+    }
+
+    pub(crate) fn token(&self, subject: &str) -> String {
+        self.token_with(subject, &json!({}))
+    }
+
+    /// With some claims set to something else, or removed by null.
+    pub(crate) fn token_with(&self, subject: &str, changes: &Value) -> String {
+        self.key.token(&with(&self.claims(subject), changes))
+    }
+
+    /// The verify request with a good token of `subject`.
+    pub(crate) fn request(&self, subject: &str, body: &Value) -> RequestBuilder {
+        self.request_with_token(&self.token(subject), body)
+    }
+
+    pub(crate) fn request_with_token(&self, token: &str, body: &Value) -> RequestBuilder {
+        let request = self.client.post(self.url(VERIFY)).bearer_auth(token);
+        request.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// The status of verifying `otp` with the default types.
+    pub(crate) async fn verify(&self, subject: &str, otp: &str) -> u16 {
+        self.request(subject, &json!({ "otp": otp })).send().await.unwrap().status().as_u16()
+    }
+}
+
+fn write_keyring(path: &Path) {
+    fs::write(path, Keyring::generate(&SystemEntropy).unwrap().as_bytes()).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+async fn start(directory: &Path, issuer: &Issuer, clock: &Arc<HandClock>, settings: &str) -> Running {
+    let config = configuration(directory, issuer, settings);
+    run::start(config, Arc::clone(clock) as _, Arc::new(SystemEntropy)).await.unwrap()
+}
+
+fn configuration(directory: &Path, issuer: &Issuer, settings: &str) -> Config {
+    let path = directory.join("einmal.toml");
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\nmanagement_listen = \"127.0.0.1:0\"\ndrain = \"0s\"\n\
+         [keyring]\nfile = \"einmal.keys\"\n\
+         [[issuers]]\nissuer = \"{}\"\naudiences = [\"einmal\"]\n{settings}\n",
+        issuer.url()
+    );
+    fs::write(&path, text).unwrap();
+    let document = Document::open(Some(&path), Environment::from([("", ""); 0])).unwrap();
+    document.service().unwrap()
+}
