@@ -13,7 +13,7 @@ const INVALID: &str = r#"Bearer realm="einmal", error="invalid_token""#;
 
 #[tokio::test]
 async fn without_a_bearer_token_the_answer_names_the_scheme_alone() {
-    let server = Server::start();
+    let server = Server::start().await;
     for line in [
         "",
         "Authorization: Basic Z29vZA==\r\n",
@@ -30,7 +30,7 @@ async fn without_a_bearer_token_the_answer_names_the_scheme_alone() {
 
 #[tokio::test]
 async fn a_token_that_does_not_count_is_refused_without_a_reason() {
-    let server = Server::start();
+    let server = Server::start().await;
     for (line, code) in [
         ("Authorization: Bearer bad\r\n", "token-invalid"),
         ("Authorization: Bearer\r\n", "token-invalid"),
@@ -51,7 +51,7 @@ async fn a_token_that_does_not_count_is_refused_without_a_reason() {
 
 #[tokio::test]
 async fn the_scheme_compares_without_case() {
-    let server = Server::start();
+    let server = Server::start().await;
     for scheme in ["Bearer", "bearer", "BEARER"] {
         assert_eq!(answer(&server, &format!("Authorization: {scheme} good\r\n")).await.status, 204);
     }
@@ -59,7 +59,7 @@ async fn the_scheme_compares_without_case() {
 
 #[tokio::test]
 async fn a_missing_scope_is_named() {
-    let server = Server::start();
+    let server = Server::start().await;
     let answer = answer(&server, "Authorization: Bearer without-scope\r\n").await;
     assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient-scope"));
     let challenge = r#"Bearer realm="einmal", error="insufficient_scope", scope="user:probe""#;
@@ -69,7 +69,7 @@ async fn a_missing_scope_is_named() {
 
 #[tokio::test]
 async fn a_missing_linked_identity_has_the_documented_title() {
-    let server = Server::start();
+    let server = Server::start().await;
     let answer = answer(&server, "Authorization: Bearer unlinked\r\n").await;
     assert_eq!((answer.status, answer.code().as_str()), (401, "missing-linked-identity"));
     assert_eq!(answer.error()["title"], "Missing linked identity for authorized access");
@@ -78,7 +78,7 @@ async fn a_missing_linked_identity_has_the_documented_title() {
 
 #[tokio::test]
 async fn a_token_that_cannot_be_judged_is_503_with_a_time_to_come_back() {
-    let server = Server::start();
+    let server = Server::start().await;
     let answer = answer(&server, "Authorization: Bearer unreachable\r\n").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
     assert_eq!((answer.header("retry-after"), answer.header("www-authenticate")), (Some("30"), None));

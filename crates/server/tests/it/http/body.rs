@@ -25,7 +25,7 @@ fn in_chunks_of(size: usize, body: &str) -> String {
 
 #[tokio::test]
 async fn a_body_of_the_limit_is_taken_and_one_byte_more_is_not() {
-    let server = Server::start();
+    let server = Server::start().await;
     let at_limit = body_of(LIMIT);
     for request in [
         probe(&at_limit),
@@ -54,7 +54,7 @@ async fn a_body_of_the_limit_is_taken_and_one_byte_more_is_not() {
 
 #[tokio::test]
 async fn a_body_too_large_by_its_announcement_is_refused_before_it_comes() {
-    let server = Server::start();
+    let server = Server::start().await;
     for length in ["16385", "18446744073709551000"] {
         let answer = server.connect().await.request(head(&format!("Content-Length: {length}"))).await;
         assert_eq!(answer.code(), "body-too-large", "{length}");
@@ -63,7 +63,7 @@ async fn a_body_too_large_by_its_announcement_is_refused_before_it_comes() {
 
 #[tokio::test]
 async fn an_empty_body_is_malformed_json() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for request in [probe(""), head("X: y"), format!("{}0\r\n\r\n", head("Transfer-Encoding: chunked"))] {
         let answer = client.request(request).await;
@@ -75,7 +75,7 @@ async fn an_empty_body_is_malformed_json() {
 
 #[tokio::test]
 async fn a_broken_chunked_coding_is_refused_and_ends_the_connection() {
-    let server = Server::start();
+    let server = Server::start().await;
     for body in [
         "g\r\n{}\r\n0\r\n\r\n",
         "-1\r\n{}\r\n0\r\n\r\n",
@@ -97,7 +97,7 @@ async fn a_broken_chunked_coding_is_refused_and_ends_the_connection() {
 #[tokio::test]
 async fn a_body_that_ends_early_is_no_body() {
     use tokio::io::AsyncWriteExt;
-    let server = Server::start();
+    let server = Server::start().await;
     for (framing, body) in [
         ("Content-Length: 12", "{\"otp\":\"1\"}"),
         ("Transfer-Encoding: chunked", "b\r\n{\"otp\":\"1\"}\r\n"),
@@ -113,7 +113,7 @@ async fn a_body_that_ends_early_is_no_body() {
 
 #[tokio::test]
 async fn a_body_is_asked_for_only_when_the_token_is_good() {
-    let server = Server::start();
+    let server = Server::start().await;
     let request = head("Content-Length: 11\r\nExpect: 100-continue");
     let mut client = server.connect().await;
     assert_eq!(client.request(&request).await.status, 100);
@@ -127,7 +127,7 @@ async fn a_body_is_asked_for_only_when_the_token_is_good() {
 
 #[tokio::test]
 async fn an_operation_without_a_body_ignores_one() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for body in ["", "{}", "no json at all"] {
         let request = probe(body).replace("/probe", "/no-body");
@@ -142,7 +142,7 @@ async fn an_operation_without_a_body_ignores_one() {
 
 #[tokio::test]
 async fn all_faults_are_in_one_answer_with_their_places() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let error = client.request(probe("{\"otp\":5}")).await.error();
     assert_eq!(

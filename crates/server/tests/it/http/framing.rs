@@ -18,7 +18,7 @@ async fn assert_refused(server: &Server, request: &str) {
 
 #[tokio::test]
 async fn a_request_with_both_transfer_encoding_and_content_length_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     for lines in [
         "Content-Length: 11\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 11\r\n",
@@ -32,7 +32,7 @@ async fn a_request_with_both_transfer_encoding_and_content_length_is_refused() {
 
 #[tokio::test]
 async fn a_transfer_encoding_other_than_one_plain_chunked_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     for lines in [
         "Transfer-Encoding: chunked, identity",
         "Transfer-Encoding: identity, chunked",
@@ -61,7 +61,7 @@ async fn a_transfer_encoding_other_than_one_plain_chunked_is_refused() {
 
 #[tokio::test]
 async fn a_content_length_that_is_no_single_number_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     for lines in [
         "Content-Length: +11",
         "Content-Length: 11,11",
@@ -82,7 +82,7 @@ async fn a_content_length_that_is_no_single_number_is_refused() {
 
 #[tokio::test]
 async fn a_head_with_broken_lines_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     for lines in [
         "X: a\r\n b",
         "X: a\r\n\tb",
@@ -106,7 +106,7 @@ async fn a_head_with_broken_lines_is_refused() {
 
 #[tokio::test]
 async fn a_broken_request_line_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     for line in [
         "POST",
         "POST /",
@@ -128,7 +128,7 @@ async fn a_broken_request_line_is_refused() {
 
 #[tokio::test]
 async fn a_request_without_one_valid_host_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     let rest = REST.replace("Host: a\r\n", "");
     for host in [
         "",
@@ -151,14 +151,14 @@ async fn a_request_without_one_valid_host_is_refused() {
 
 #[tokio::test]
 async fn another_host_in_the_request_target_has_no_effect() {
-    let server = Server::start();
+    let server = Server::start().await;
     let request = probe(BODY).replace(PROBE, &format!("http://evil.example{PROBE}"));
     assert_eq!(server.connect().await.request(request).await.status, 204);
 }
 
 #[tokio::test]
 async fn a_request_of_http_1_0_needs_no_host_and_is_the_last_one() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let request = probe(BODY).replace("HTTP/1.1", "HTTP/1.0").replace("Host: a\r\n", "");
     assert_eq!(client.request(request).await.status, 204);
@@ -167,7 +167,7 @@ async fn a_request_of_http_1_0_needs_no_host_and_is_the_last_one() {
 
 #[tokio::test]
 async fn a_hundred_header_lines_are_taken_and_one_more_is_not() {
-    let server = Server::start();
+    let server = Server::start().await;
     let with = |lines: usize| {
         let own = 4;
         let more = "X: y\r\n".repeat(lines - own);
@@ -182,7 +182,7 @@ async fn a_hundred_header_lines_are_taken_and_one_more_is_not() {
 
 #[tokio::test]
 async fn a_head_of_more_than_64_kib_is_refused() {
-    let server = Server::start();
+    let server = Server::start().await;
     let with = |padding: usize| {
         let padding = "x".repeat(padding);
         format!("{START}{REST}Content-Length: 11\r\nX: {padding}\r\n\r\n{BODY}")
@@ -200,7 +200,7 @@ async fn a_head_of_more_than_64_kib_is_refused() {
 
 #[tokio::test]
 async fn a_path_of_more_than_64_kib_is_refused_as_too_long() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let path = "a".repeat(70 * 1024);
     client.try_send(format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;

@@ -52,7 +52,7 @@ impl Log {
 #[tokio::test]
 async fn a_request_is_one_line_with_the_path_template_and_without_what_the_client_sent() {
     let (log, _guard) = Log::capture();
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let canary = "canary-5521";
     let marked = |request: String| {
@@ -88,7 +88,7 @@ async fn a_request_is_one_line_with_the_path_template_and_without_what_the_clien
 #[tokio::test]
 async fn the_cause_of_a_failure_is_logged_under_the_id_that_the_client_gets() {
     let (log, _guard) = Log::capture();
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let broken = client.request(get_request("/user/2025-1/broken")).await;
     let panicked = client.request(probe("{}").replace("/probe", "/panic")).await;
@@ -106,11 +106,15 @@ async fn line_breaks_and_colours_in_a_cause_are_escaped() {
     let log = Log::default();
     let text = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(text);
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     client.request(get_request("/user/2025-1/broken")).await;
     client.request(probe("{}").replace("/probe", "/panic")).await;
     let text = log.text();
-    assert_eq!(text.lines().count(), 2, "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains(": request ")).count(), 2, "{text}");
+    assert!(
+        text.lines().all(|line| line.starts_with("20") && line.contains('Z')),
+        "each begins with a time: {text}"
+    );
     assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
 }

@@ -10,7 +10,7 @@ fn with(lines: &str) -> String {
 
 #[tokio::test]
 async fn an_answer_that_the_client_does_not_take_is_406_and_nothing_happens() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for accept in ["text/html", "*/*;q=0", "application/json;q=abc", ";;"] {
         let answer = client.request(with(&format!("Accept: {accept}"))).await;
@@ -28,7 +28,7 @@ async fn an_answer_that_the_client_does_not_take_is_406_and_nothing_happens() {
 
 #[tokio::test]
 async fn a_body_of_another_type_is_415() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let of_type = |content_type: &str| probe(OTP).replace("Content-Type: application/json\r\n", content_type);
     for lines in [
@@ -50,7 +50,7 @@ async fn a_body_of_another_type_is_415() {
 
 #[tokio::test]
 async fn checks_come_in_the_order_of_the_contract() {
-    let server = Server::start();
+    let server = Server::start().await;
     // Everything about this request is wrong, and is mended one step at a time.
     let mut request = format!(
         "PUT /user/2025-2/probe HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer wrong\r\nAccept: text/html\r\n\

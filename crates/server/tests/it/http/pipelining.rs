@@ -16,7 +16,7 @@ fn chunked(body: &str) -> String {
 
 #[tokio::test]
 async fn a_chunked_body_is_read_and_the_connection_goes_on() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for _ in 0..3 {
         let answer = client.request(chunked("{\"otp\":\"123456\"}")).await;
@@ -28,7 +28,7 @@ async fn a_chunked_body_is_read_and_the_connection_goes_on() {
 
 #[tokio::test]
 async fn requests_sent_without_waiting_are_answered_in_their_order() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let requests = [
         probe("{\"otp\":\"1\"}"),
@@ -48,7 +48,7 @@ async fn requests_sent_without_waiting_are_answered_in_their_order() {
 
 #[tokio::test]
 async fn a_smuggled_framing_is_refused_in_a_later_request_too() {
-    let server = Server::start();
+    let server = Server::start().await;
     let broken = chunked("{\"otp\":\"1\"}").replace("Transfer-", "Content-Length: 5\r\nTransfer-");
     for before in [probe("{\"otp\":\"1\"}"), chunked("{\"otp\":\"1\"}"), get_request("/user/2025-1/read")] {
         let mut client = server.connect().await;
@@ -62,7 +62,7 @@ async fn a_smuggled_framing_is_refused_in_a_later_request_too() {
 
 #[tokio::test]
 async fn a_head_that_hyper_refuses_gets_our_answer_in_a_later_request_too() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     client.send(format!("{}GET / HTTP/1.1\r\nX : y\r\n\r\n", probe("{\"otp\":\"1\"}"))).await;
     assert_eq!(client.answer().await.status, 204);
@@ -72,7 +72,7 @@ async fn a_head_that_hyper_refuses_gets_our_answer_in_a_later_request_too() {
 
 #[tokio::test]
 async fn a_body_that_looks_like_a_request_is_a_body() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let inner = probe("{}").replace("\r\n", "\\r\\n").replace('"', "\\\"");
     assert_eq!(client.request(probe(&format!("{{\"otp\":\"{inner}\"}}"))).await.status, 204);
@@ -94,7 +94,7 @@ impl Cuts {
 
 #[tokio::test]
 async fn the_answers_do_not_depend_on_how_the_bytes_are_cut() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut cuts = Cuts(1);
     for _ in 0..60 {
         let mut bytes = Vec::new();
@@ -134,7 +134,7 @@ async fn the_answers_do_not_depend_on_how_the_bytes_are_cut() {
 
 #[tokio::test]
 async fn a_client_that_says_it_will_send_no_more_still_gets_its_answer() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     client.send(get_request("/user/2025-1/wait")).await;
     client.stream.shutdown().await.unwrap();
@@ -148,7 +148,7 @@ async fn a_client_that_says_it_will_send_no_more_still_gets_its_answer() {
 
 #[tokio::test]
 async fn an_upgrade_is_declined_by_answering_as_if_it_were_not_there() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let upgrade =
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";

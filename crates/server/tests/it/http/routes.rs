@@ -13,7 +13,7 @@ const OTP: &str = "{\"otp\":\"1\"}";
 
 #[tokio::test]
 async fn an_operation_is_there_in_every_version_and_in_no_other() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let versions = ["2020-4", "2021-2", "2022-1", "2023-1", "2024-1", "2024-2", "2024-3", "2024-4", "2025-1"];
     for version in versions {
@@ -32,7 +32,7 @@ async fn an_operation_is_there_in_every_version_and_in_no_other() {
 
 #[tokio::test]
 async fn an_unknown_path_is_404_before_any_token() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for path in [
         "/",
@@ -54,7 +54,7 @@ async fn an_unknown_path_is_404_before_any_token() {
 
 #[tokio::test]
 async fn a_known_path_with_another_method_is_405_and_says_which_there_are() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "FOO"] {
         let answer = client.request(format!("{method} {PROBE} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
@@ -73,7 +73,7 @@ async fn a_known_path_with_another_method_is_405_and_says_which_there_are() {
 
 #[tokio::test]
 async fn head_is_get_without_a_body() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for path in ["/user/2025-1/read", "/user/2025-1/nowhere", "/docs/errors"] {
         let get = client.request(get_request(path)).await;
@@ -87,7 +87,7 @@ async fn head_is_get_without_a_body() {
 
 #[tokio::test]
 async fn a_harmless_request_id_is_kept_and_any_other_is_replaced() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let longest = "x".repeat(128);
     let with = |id: &str| probe("{}").replace("Host: a\r\n", &format!("Host: a\r\nRequest-Id: {id}\r\n"));
@@ -108,7 +108,7 @@ async fn a_harmless_request_id_is_kept_and_any_other_is_replaced() {
 
 #[tokio::test]
 async fn a_panic_is_one_failed_request_that_tells_the_client_nothing() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     for _ in 0..2 {
         let answer = client.request(probe(OTP).replace("/probe", "/panic")).await;
@@ -121,7 +121,7 @@ async fn a_panic_is_one_failed_request_that_tells_the_client_nothing() {
 
 #[tokio::test]
 async fn the_page_about_errors_is_strict_html_that_links_about_points_into() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     let page = client.request("GET /docs/errors HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));

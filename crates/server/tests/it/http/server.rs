@@ -43,11 +43,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start() -> Self {
-        Self::start_with(Limits::default(), Duration::ZERO)
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Limits::default(), Duration::ZERO).await
     }
 
-    pub(crate) fn start_with(limits: Limits, drain: Duration) -> Self {
+    pub(crate) async fn start_with(limits: Limits, drain: Duration) -> Self {
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));

@@ -9,7 +9,7 @@ const OTP: &str = "{\"otp\":\"1\"}";
 
 #[tokio::test]
 async fn until_the_drain_is_over_new_connections_are_served_and_told_to_close() {
-    let server = Server::start_with(Limits::default(), Duration::from_millis(500));
+    let server = Server::start_with(Limits::default(), Duration::from_millis(500)).await;
     let mut old = server.connect().await;
     assert_eq!(old.request(probe(OTP)).await.header("connection"), None);
     assert!(!server.shutdown.is_draining() && server.shutdown.deadline().is_none());
@@ -28,7 +28,7 @@ async fn until_the_drain_is_over_new_connections_are_served_and_told_to_close() 
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_request_in_flight_is_answered() {
-    let server = Server::start();
+    let server = Server::start().await;
     let (mut fresh, mut used, mut waiting) =
         (server.connect().await, server.connect().await, server.connect().await);
     assert_eq!(used.request(probe(OTP)).await.status, 204);
@@ -50,7 +50,7 @@ async fn an_idle_connection_is_closed_and_a_request_in_flight_is_answered() {
 
 #[tokio::test]
 async fn a_request_that_has_begun_to_come_in_is_finished() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut client = server.connect().await;
     assert_eq!(client.request(probe(OTP)).await.status, 204);
     let request = probe(OTP);
@@ -66,7 +66,7 @@ async fn a_request_that_has_begun_to_come_in_is_finished() {
 /// What was sent before the end is in the kernel; that nobody has read it yet must not matter.
 #[tokio::test]
 async fn requests_that_nobody_has_read_yet_are_answered() {
-    let server = Server::start();
+    let server = Server::start().await;
     let mut clients = Vec::new();
     for _ in 0..100 {
         let mut client = server.connect().await;
@@ -87,7 +87,7 @@ async fn requests_that_nobody_has_read_yet_are_answered() {
 
 #[tokio::test]
 async fn connections_that_nobody_has_accepted_yet_are_served() {
-    let server = Server::start_with(Limits { connections: 1, ..Limits::default() }, Duration::ZERO);
+    let server = Server::start_with(Limits { connections: 1, ..Limits::default() }, Duration::ZERO).await;
     let mut holder = server.connect().await;
     assert_eq!(holder.request(probe(OTP)).await.status, 204);
     let mut waiting = Vec::new();

@@ -28,7 +28,7 @@ async fn dribble(client: &mut super::client::Client, bytes: &[u8]) {
 
 #[tokio::test]
 async fn a_head_that_dribbles_in_is_given_up_after_the_header_timeout() {
-    let server = Server::start_with(Limits { head: SHORT, ..patient() }, Duration::ZERO);
+    let server = Server::start_with(Limits { head: SHORT, ..patient() }, Duration::ZERO).await;
     let mut client = server.connect().await;
     let started = Instant::now();
     let endless = format!("GET / HTTP/1.1\r\nX: {}", "y".repeat(1000));
@@ -42,7 +42,7 @@ async fn a_head_that_dribbles_in_is_given_up_after_the_header_timeout() {
 
 #[tokio::test]
 async fn the_header_timeout_begins_anew_with_each_request_and_not_before_its_first_byte() {
-    let server = Server::start_with(Limits { head: SHORT, ..patient() }, Duration::ZERO);
+    let server = Server::start_with(Limits { head: SHORT, ..patient() }, Duration::ZERO).await;
     let mut client = server.connect().await;
     assert_eq!(client.request(probe("{\"otp\":\"1\"}")).await.status, 204);
     tokio::time::sleep(SHORT * 2).await; // The connection is idle for longer than a head may take.
@@ -57,7 +57,7 @@ async fn the_header_timeout_begins_anew_with_each_request_and_not_before_its_fir
 
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed_after_the_idle_timeout_without_a_word() {
-    let server = Server::start_with(Limits { idle: SHORT, ..patient() }, Duration::ZERO);
+    let server = Server::start_with(Limits { idle: SHORT, ..patient() }, Duration::ZERO).await;
     let started = Instant::now();
     let mut fresh = server.connect().await;
     assert!(fresh.is_closed().await);
@@ -78,7 +78,7 @@ async fn a_connection_without_a_request_is_closed_after_the_idle_timeout_without
 #[tokio::test]
 async fn no_timeout_of_reading_ends_a_request_that_is_being_worked_on() {
     let limits = Limits { idle: SHORT, head: SHORT, body: SHORT, ..patient() };
-    let server = Server::start_with(limits, Duration::ZERO);
+    let server = Server::start_with(limits, Duration::ZERO).await;
     let mut client = server.connect().await;
     client.send(get_request("/user/2025-1/wait")).await;
     tokio::time::sleep(SHORT * 3).await; // Long enough for any of them.
@@ -89,7 +89,7 @@ async fn no_timeout_of_reading_ends_a_request_that_is_being_worked_on() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_408_and_the_end_of_the_connection() {
-    let server = Server::start_with(Limits { body: SHORT, ..patient() }, Duration::ZERO);
+    let server = Server::start_with(Limits { body: SHORT, ..patient() }, Duration::ZERO).await;
     let head = |framing: &str| {
         format!(
             "POST {PROBE} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\
@@ -118,7 +118,7 @@ async fn a_body_that_does_not_come_is_408_and_the_end_of_the_connection() {
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     let limits = Limits { write_stall: SHORT, connections: 1, ..patient() };
-    let server = Server::start_with(limits, Duration::ZERO);
+    let server = Server::start_with(limits, Duration::ZERO).await;
     let mut deaf = server.connect().await;
     deaf.send(get_request("/user/2025-1/large")).await;
     // There is room for one connection, so the next one is served only when the first is gone.
@@ -129,7 +129,7 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
 
 #[tokio::test]
 async fn at_the_cap_a_further_connection_waits_until_another_one_ends() {
-    let server = Server::start_with(Limits { connections: 2, ..patient() }, Duration::ZERO);
+    let server = Server::start_with(Limits { connections: 2, ..patient() }, Duration::ZERO).await;
     let (mut first, mut second) = (server.connect().await, server.connect().await);
     assert_eq!(first.request(probe("{\"otp\":\"1\"}")).await.status, 204);
     assert_eq!(second.request(probe("{\"otp\":\"1\"}")).await.status, 204);
