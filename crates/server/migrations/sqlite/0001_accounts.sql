@@ -11,6 +11,7 @@ CREATE TABLE guard (
     PRIMARY KEY (issuer, subject)
 ) STRICT, WITHOUT ROWID;
 
+-- With a rowid, unlike the guard: its rows are hundreds of bytes, which would make a poor index of themselves.
 CREATE TABLE vault (
     issuer  TEXT    NOT NULL,
     subject TEXT    NOT NULL,
@@ -18,7 +19,7 @@ CREATE TABLE vault (
     key_id  INTEGER NOT NULL,
     sealed  BLOB    NOT NULL,
     PRIMARY KEY (issuer, subject)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE property (
     name  TEXT NOT NULL PRIMARY KEY,

@@ -135,13 +135,13 @@ struct Line<'a> {
 fn log(line: &Line<'_>) {
     let Line { id: request_id, method, route, status, outcome, cause, duration_us } = *line;
     let (status, outcome) = (status.as_u16(), outcome.unwrap_or("ok"));
-    // `cause` as Debug: it may come from a library or a panic, and Debug escapes line breaks and control characters.
+    // The cause may come from a library or a panic: the formatter escapes what is in a field.
     match cause {
         Some(cause) if status >= 500 => {
-            tracing::error!(request_id, method, route, status, outcome, ?cause, duration_us, "request");
+            tracing::error!(request_id, method, route, status, outcome, cause, duration_us, "request");
         }
         Some(cause) => {
-            tracing::info!(request_id, method, route, status, outcome, ?cause, duration_us, "request");
+            tracing::info!(request_id, method, route, status, outcome, cause, duration_us, "request");
         }
         None => tracing::info!(request_id, method, route, status, outcome, duration_us, "request"),
     }

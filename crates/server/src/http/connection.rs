@@ -77,7 +77,7 @@ pub(super) async fn serve(transport: impl Transport, server: Server) {
 
 fn answer(
     server: &Server,
-    exchange: &Arc<Exchange>,
+    exchange: &Exchange,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
     let framing = request.body().size_hint().exact().map_or(Framing::Chunked, Framing::Length);
@@ -86,7 +86,6 @@ fn answer(
     let mut router = server.router.clone();
     let refuse = Arc::clone(&server.refuse);
     let shutdown = server.shutdown.clone();
-    let exchange = Arc::clone(exchange);
     async move {
         let mut response = if is_sound {
             let Ok(response) = router.call(request).await;
@@ -97,7 +96,6 @@ fn answer(
         if shutdown.is_draining() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        exchange.end();
         Ok(response)
     }
 }

@@ -15,7 +15,6 @@ pub(super) enum Framing {
 pub(super) struct Exchange {
     verdict: AtomicU8,
     framing: AtomicU64,
-    is_in_service: AtomicBool,
     is_closing: AtomicBool,
 }
 
@@ -32,7 +31,6 @@ impl Exchange {
         Self {
             verdict: AtomicU8::new(NO_HEAD),
             framing: AtomicU64::new(UNKNOWN),
-            is_in_service: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
         }
     }
@@ -50,13 +48,7 @@ impl Exchange {
             Framing::Chunked => CHUNKED,
         };
         self.framing.store(framing, Relaxed);
-        self.is_in_service.store(true, Relaxed);
         if self.verdict.swap(NO_HEAD, Relaxed) == SOUND { Verdict::Sound } else { Verdict::Broken }
-    }
-
-    /// The service has answered.
-    pub(super) fn end(&self) {
-        self.is_in_service.store(false, Relaxed);
     }
 
     /// `None` as long as hyper has not called the service for the head it was given.
@@ -66,10 +58,6 @@ impl Exchange {
             CHUNKED => Some(Framing::Chunked),
             length => Some(Framing::Length(length)),
         }
-    }
-
-    pub(super) fn is_in_service(&self) -> bool {
-        self.is_in_service.load(Relaxed)
     }
 
     /// From now on no request is waited for.

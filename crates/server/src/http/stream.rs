@@ -130,10 +130,6 @@ impl<T: Transport> Stream<T> {
     /// There is nothing to read. Ready without a byte is the end of the stream for hyper.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (wait, limit) = match &self.phase {
-            Phase::Head(_) | Phase::Parsing { .. } if self.exchange.is_in_service() => {
-                self.reading.stop();
-                return Poll::Pending;
-            }
             Phase::Head(scan) if scan.is_empty() => {
                 if self.exchange.is_closing() && !self.transport.has_unread() {
                     return Poll::Ready(Ok(()));
@@ -201,8 +197,7 @@ impl<T: Transport> Stream<T> {
     /// The refusal to send in place of `bytes`, if those are hyper's own answer to a head it could not read.
     fn refusal_in(&self, bytes: &[u8]) -> Option<Refusal> {
         let request_line_length = match &self.phase {
-            _ if self.exchange.is_in_service() => return None,
-            Phase::Head(scan) => scan.request_line_length(),
+            Phase::Head(scan) if !scan.is_empty() => scan.request_line_length(),
             Phase::Parsing { request_line_length } if self.exchange.framing().is_none() => {
                 *request_line_length
             }

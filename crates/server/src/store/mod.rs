@@ -63,7 +63,8 @@ pub enum StoreError {
     /// not have happened: never settle that by reading back, another writer may have written what one reads.
     #[error("store unavailable: {0}")]
     Unavailable(String),
-    /// What is stored is not what this version wrote: damaged, or made by something else.
+    /// What is stored is not what this version wrote: damaged, or made by something else. What became of a
+    /// write that is answered with this is as unknown as above.
     #[error("store damaged: {0}")]
     Damaged(String),
 }
@@ -77,7 +78,7 @@ pub trait Store: Send + Sync {
 
     /// Each swap on its own, in the order given. Guard and vault of one swap MUST be written together or not at all. It MUST NOT
     /// return before everything it reports as swapped is on the disk. Several calls may share one commit; the same
-    /// account may be in several.
+    /// account may be in several. A call is one commit, however large: 1,000 swaps are a good size.
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>>;
 
     /// Removes the account if its guard has this version.

@@ -3,6 +3,7 @@
 
 mod cli;
 mod contract;
+mod documents;
 mod harness;
 mod http;
 mod process;

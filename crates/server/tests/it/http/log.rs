@@ -111,6 +111,10 @@ async fn line_breaks_and_colours_in_a_cause_are_escaped() {
     client.request(get_request("/user/2025-1/broken")).await;
     client.request(probe("{}").replace("/probe", "/panic")).await;
     let text = log.text();
-    assert_eq!(text.lines().count(), 2, "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains(": request ")).count(), 2, "{text}");
+    assert!(
+        text.lines().all(|line| line.starts_with("20") && line.contains('Z')),
+        "each begins with a time: {text}"
+    );
     assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
 }

@@ -1,0 +1,82 @@
+//! Documents say what is true: their samples are run, and their links lead somewhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The samples marked as shell, in their order.
+fn shell_samples(text: &str) -> Vec<String> {
+    let blocks = text.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_samples_of_the_operators_manual_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
+    let samples = shell_samples(&read("docs/OPERATIONS.md"));
+    assert_eq!(samples.len(), 2);
+    let output = Command::new("bash")
+        .args(["-euc", &samples.join("\n")])
+        .current_dir(directory.path())
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.contains("2 imported, 0 replaced, 0 skipped, 0 refused"), "{out}\n{err}");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut documents: Vec<_> = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(PathBuf::from).into();
+    for folder in ["docs", "docs/decisions"] {
+        let files = fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path());
+        let markdown = files.filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+        documents.extend(markdown.map(|file| file.strip_prefix(root()).unwrap().to_path_buf()));
+    }
+    let mut dead = Vec::new();
+    for document in documents {
+        let text = read(document.to_str().unwrap());
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+        for target in local {
+            let file = target.split('#').next().unwrap();
+            if !root().join(document.parent().unwrap()).join(file).exists() {
+                dead.push(format!("{}: {target}", document.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:?}");
+}
+
+/// Every test that a document names exists, so that no promise hangs on a test that was renamed.
+#[test]
+fn tests_that_documents_name_exist() {
+    let mut sources = String::new();
+    let mut folders = vec![root().join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let text = read("docs/ARCHITECTURE.md");
+    let named: Vec<_> = text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
+    assert!(named.len() > 10, "{named:?}");
+    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
