@@ -2,6 +2,14 @@
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
+/// A panic is logged with its place alone: its message may quote a secret that was worked on.
+pub fn log_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
+}
+
 /// Keeps secrets out of core dumps and away from debuggers, and allows as many open files as the system grants:
 /// the usual soft limit of 1,024 is less than the connections we serve. Where the system refuses, the log says so.
 pub fn harden() {

@@ -94,10 +94,8 @@ where
             Ok(polled) => match ready!(polled) {
                 Ok(response) => response,
             },
-            Err(panic) => {
-                let cause = format!("panic: {}", panic_message(&*panic));
-                axum::response::IntoResponse::into_response(ApiError::internal(cause))
-            }
+            // Where, the process's hook has logged. Never the message: it may quote what was worked on.
+            Err(_) => axum::response::IntoResponse::into_response(ApiError::internal("panicked")),
         };
         this.finish(&mut response);
         Poll::Ready(Ok(response))
@@ -135,7 +133,7 @@ struct Line<'a> {
 fn log(line: &Line<'_>) {
     let Line { id: request_id, method, route, status, outcome, cause, duration_us } = *line;
     let (status, outcome) = (status.as_u16(), outcome.unwrap_or("ok"));
-    // The cause may come from a library or a panic: the formatter escapes what is in a field.
+    // The cause may come from a library: the formatter escapes what is in a field.
     match cause {
         Some(cause) if status >= 500 => {
             tracing::error!(request_id, method, route, status, outcome, cause, duration_us, "request");
@@ -181,11 +179,6 @@ fn method_name(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown type")
 }
 
 /// The same id, headers and log line for what never becomes a request.

@@ -3,7 +3,7 @@
 use super::{Failure, say};
 use crate::dev::{self, DevError, Options};
 use crate::http::Signals;
-use crate::{config, telemetry};
+use crate::{config, process, telemetry};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +28,7 @@ impl DevCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
         telemetry::init(&config::Log::for_people()).map_err(|error| refused(&error))?;
+        process::log_panics_by_place();
         // Removed when it goes out of scope.
         let temporary =
             tempfile::Builder::new().prefix("einmal-dev-").tempdir().map_err(|error| refused(&error))?;

@@ -23,6 +23,7 @@ impl ServeCommand {
         let config = self.config.open()?.service()?;
         let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
         telemetry::init(&config.log).map_err(|error| refused(&error))?;
+        process::log_panics_by_place();
         process::harden();
         let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
         runtime.block_on(async {

@@ -10,3 +10,4 @@ mod process;
 mod third_party;
 mod tidy;
 mod tokens;
+mod updates;
