@@ -135,7 +135,8 @@ fn describe(error: &serde_json::Error) -> RecordError {
 
 /// A name comes from the line, and what shows it may be a terminal.
 fn harmless(text: &str) -> String {
-    let escaped = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
+    let escaped =
+        text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
     escaped.collect()
 }
 

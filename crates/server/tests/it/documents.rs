@@ -38,7 +38,8 @@ fn the_samples_of_the_operators_manual_run() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let mut documents: Vec<_> = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(PathBuf::from).into();
+    let mut documents: Vec<_> =
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(PathBuf::from).into();
     for folder in ["docs", "docs/decisions"] {
         let files = fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path());
         let markdown = files.filter(|file| file.extension().is_some_and(|extension| extension == "md"));
@@ -47,7 +48,8 @@ fn links_between_documents_lead_somewhere() {
     let mut dead = Vec::new();
     for document in documents {
         let text = read(document.to_str().unwrap());
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        let targets =
+            text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
         let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
         for target in local {
             let file = target.split('#').next().unwrap();
@@ -75,8 +77,10 @@ fn tests_that_documents_name_exist() {
         }
     }
     let text = read("docs/ARCHITECTURE.md");
-    let named: Vec<_> = text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
+    let named: Vec<_> =
+        text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
     assert!(named.len() > 10, "{named:?}");
-    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    let missing: Vec<_> =
+        named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }

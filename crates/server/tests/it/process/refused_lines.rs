@@ -31,15 +31,15 @@ const MEMBERS: &[(&str, &str)] = &[
     ),
     (
         r#""pinHash":"$argon2id$v=19$m=65537,t=2,p=1$CwMoxn3DJ8CwMoxn3DJ8$Lz1xh1GCEALz1xh1GCEALz1xh1GCEALz1xh1GCEA""#,
-        "pinHash: m is 65537, expected",
+        "pinHash: argon2 memory in KiB is 65537, expected 8 to 65536",
     ),
     (
         r#""pinHash":"$argon2id$v=19$m=1024,t=11,p=1$CwMoxn3DJ8CwMoxn3DJ8$Lz1xh1GCEALz1xh1GCEALz1xh1GCEALz1xh1GCEA""#,
-        "pinHash: t is 11, expected 1 to 10",
+        "pinHash: argon2 number of passes is 11, expected 1 to 10",
     ),
     (
         r#""pinHash":"$pbkdf2-sha256$i=2000001$CwMoxn3DJ8CwMoxn3DJ8$Lz1xh1GCEALz1xh1GCEALz1xh1GCEALz1xh1GCEA""#,
-        "pinHash: i is 2000001, expected",
+        "pinHash: pbkdf2 number of rounds is 2000001, expected 1 to 2000000",
     ),
     (r#""email":"a@b@c""#, "email: expected one address, such as a@example.com"),
     (

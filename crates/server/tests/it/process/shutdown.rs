@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// From the first signal, with half a second of drain: far from the 30 seconds at which requests are cut off.
+/// From the first signal, with a second of drain: far from the 30 seconds at which requests are cut off.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn request(token: &str, otp: &str) -> String {
@@ -57,7 +57,7 @@ async fn connect_until_refused(address: SocketAddr, token: String, is_over: Arc<
 }
 
 async fn end_under_load(signal: Signal) {
-    let installation = Installation::with("drain = \"500ms\"").await;
+    let installation = Installation::with("drain = \"1s\"").await;
     let mut serving = installation.serve().await;
     let tokens = accounts(&installation, "a", 6_000);
     let clients: Vec<_> = tokens
