@@ -118,8 +118,8 @@ pub async fn start(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Running, StartError> {
     let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service).await?;
-    let listener = listen(config.http.listen).await?;
-    let management = listen(config.http.management_listen).await?;
+    let listener = listen(config.http.listen)?;
+    let management = listen(config.http.management_listen)?;
     let parts = Parts { config, clock, entropy, accounts, listener };
     parts.start(Vec::new(), Some(management), |router| router).await
 }
@@ -190,8 +190,9 @@ fn spawn_refresh(verifier: Arc<TokenVerifier>, shutdown: Shutdown) {
     });
 }
 
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+/// Needs a running runtime.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    http::listen(address).map_err(|error| StartError::Listen { address, error })
 }
 
 pub fn local_address(listener: &TcpListener) -> SocketAddr {

@@ -200,7 +200,7 @@ impl Line {
     /// Its number, and what it says. The text is used up: it may hold secrets.
     fn read(&mut self, reading: &Reading) -> (u64, Result<Provisioned, RecordError>) {
         let text = std::mem::replace(&mut self.text, Ok(String::new())).map(Zeroizing::new);
-        (self.number, text.and_then(|text| read_record(&text, reading)))
+        (self.number, text.and_then(|text| read_record(text.trim_end(), reading)))
     }
 }
 

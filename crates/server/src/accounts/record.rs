@@ -93,6 +93,10 @@ const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Reads one line. A clear PIN or password is hashed here, which takes some 14 ms.
 pub fn read_record(line: &str, reading: &Reading) -> Result<Provisioned, RecordError> {
+    // serde takes an array of the members' values for the same.
+    if !line.trim_start().starts_with('{') {
+        return Err(RecordError::Syntax(1));
+    }
     let record: Record = serde_json::from_str(line).map_err(|error| describe(&error))?;
     let mut warnings = Vec::new();
     let account = Account {

@@ -56,7 +56,7 @@ pub async fn start(options: &Options<'_>) -> Result<Running, DevError> {
     let config = config(options)?;
     let accounts = run::open_accounts(&config.store, &config.keyring, Purpose::Trial).await?;
     make_demo_account(&accounts, &config.policy).await?;
-    let listener = run::listen(options.listen).await?;
+    let listener = run::listen(options.listen)?;
     let address = run::local_address(&listener);
 
     let issuer = issuer::Issuer::new(address)?;

@@ -13,7 +13,8 @@ DIGESTS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha
 random.seed(int(sys.argv[2]))
 for _ in range(int(sys.argv[1])):
     algorithm = random.choice(list(DIGESTS))
-    secret = base64.b32encode(random.randbytes(random.randint(10, 128))).decode().rstrip("=")
+    # pyotp refuses secrets of less than 112 bits, the least of RFC 4226.
+    secret = base64.b32encode(random.randbytes(random.randint(14, 128))).decode().rstrip("=")
     digits, period = random.randint(6, 8), random.randint(15, 120)
     time = random.randrange(0, 2**40)
     totp = pyotp.TOTP(secret, digits=digits, digest=DIGESTS[algorithm], interval=period)
