@@ -108,7 +108,8 @@ async fn the_first_session_of_the_readme_ends_as_shown() {
     let mut lines = session.lines();
     let mut command = String::new();
     for line in lines.by_ref() {
-        command += &format!("{line}\n");
+        command.push_str(line);
+        command.push('\n');
         if !line.ends_with('\\') {
             break;
         }
@@ -125,7 +126,7 @@ async fn the_first_session_of_the_readme_ends_as_shown() {
             ("request-id", _) => line.starts_with("request-id: "),
             _ => line == header,
         };
-        assert!(answered.iter().any(|line| is_same(line)), "{header} is not in\n{answer}");
+        assert!(answered.iter().any(is_same), "{header} is not in\n{answer}");
     }
 }
 

@@ -4,7 +4,7 @@ use super::load::{Load, accounts};
 use crate::harness::installation::{
     Installation, SECRET, code_at, code_of, device, early_in_a_step, step, wrong_code,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
 use std::sync::Arc;
 
@@ -177,12 +177,7 @@ async fn with_several_issuers_a_line_must_name_its_own() {
     let text = fs::read_to_string(installation.path("einmal.toml")).unwrap();
     let text = text.replacen("[[issuers]]", "[[issuers]]\nname = \"main\"", 1);
     fs::write(installation.path("einmal.toml"), format!("{text}\n{second}\n")).unwrap();
-    let lines: Vec<Value> = vec![
-        json!({ "id": "a" }),
-        json!({ "id": "a", "issuer": "main" }),
-        json!({ "id": "a", "issuer": "fleet" }),
-    ];
-    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input = "{\"id\":\"a\"}\n{\"id\":\"a\",\"issuer\":\"main\"}\n{\"id\":\"a\",\"issuer\":\"fleet\"}";
     let run = installation.import_with(&[], input);
     assert_eq!((run.code, run.stdout), (Some(1), summary(2, 0, 0, 1)));
     assert!(
