@@ -14,13 +14,23 @@ pub(super) fn guard(router: Router, address: SocketAddr, expose: bool) -> Router
     if expose {
         return router;
     }
-    let port = address.port();
-    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
-    let names = Arc::new([&hosts[..], &[address.to_string()]].concat());
+    let names = Arc::new(names(address));
     router.layer(from_fn(move |request: Request, next: Next| {
         let names = Arc::clone(&names);
         async move { if is_named(&request, &names) { next.run(request).await } else { refusal() } }
     }))
+}
+
+fn names(address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    let hosts = ["localhost", "127.0.0.1", "[::1]"];
+    let mut names = hosts.map(|name| format!("{name}:{port}")).to_vec();
+    names.push(address.to_string());
+    if port == 80 {
+        // Clients leave the scheme's own port out.
+        names.extend(hosts.map(str::to_owned));
+    }
+    names
 }
 
 fn is_named(request: &Request, names: &[String]) -> bool {
@@ -31,4 +41,16 @@ fn is_named(request: &Request, names: &[String]) -> bool {
 fn refusal() -> Response {
     let error = ApiError::new(ErrorCode::BadRequest);
     error.detail("This try-out server answers to the names of loopback only.").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_leaves_the_port_out_is_answered_where_it_is_the_usual_one() {
+        let names = |port| names(SocketAddr::from(([127, 0, 0, 1], port)));
+        assert!(names(80).contains(&"localhost".to_owned()));
+        assert!(!names(8080).contains(&"localhost".to_owned()));
+    }
 }
