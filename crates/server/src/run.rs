@@ -40,8 +40,8 @@ impl Purpose {
 /// Why the service does not start. For the operator, without secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
+    #[error("keyring {place}: {error}")]
+    Keyring { place: String, error: KeyringError },
     #[error(transparent)]
     Store(#[from] sqlite::OpenError),
     #[error("store {store}: {error}")]
@@ -62,10 +62,11 @@ pub async fn open_accounts(
     keyring: &KeyringSource,
     purpose: Purpose,
 ) -> Result<Accounts, StartError> {
-    let keyring = match keyring {
-        KeyringSource::File(path) => Keyring::read(path)?,
-        KeyringSource::Environment { value, .. } => Keyring::parse(value.expose())?,
+    let (place, keyring) = match keyring {
+        KeyringSource::File(path) => (path.display().to_string(), Keyring::read(path)),
+        KeyringSource::Environment { name, value } => (name.clone(), Keyring::parse(value.expose())),
     };
+    let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
     let opened: Arc<dyn Store> = Arc::new(SqliteStore::open(&store.sqlite_path)?);

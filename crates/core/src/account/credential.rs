@@ -38,14 +38,27 @@ pub(super) enum Match {
     Live(u64),
 }
 
+impl Match {
+    pub(super) fn live_step(&self) -> Option<u64> {
+        if let Self::Live(step) = self { Some(*step) } else { None }
+    }
+}
+
 impl Credential {
-    pub(super) fn compare(&self, code: &Code, now: Timestamp, policy: &Policy) -> Match {
+    /// `last_step` is the secret's, which may be enrolled more than once.
+    pub(super) fn compare(
+        &self,
+        code: &Code,
+        last_step: Option<u64>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Match {
         if !self.takes(code) {
             return Match::None;
         }
         match self.totp.matching_step(code, self.window(now, policy)) {
             None => Match::None,
-            Some(step) if self.progress.last_step.is_some_and(|last| step <= last) => Match::Spent,
+            Some(step) if last_step.is_some_and(|last| step <= last) => Match::Spent,
             Some(step) => Match::Live(step),
         }
     }
@@ -60,7 +73,7 @@ impl Credential {
     }
 
     /// What one failed attempt costs: `steps tried ÷ 10^digits`, in units of 10⁻⁸.
-    fn guess_cost(&self, now: Timestamp, policy: &Policy) -> u64 {
+    pub(super) fn guess_cost(&self, now: Timestamp, policy: &Policy) -> u64 {
         let unit = 10_u64.pow(u32::from(Code::MAX_DIGITS - self.totp.digits()));
         self.window(now, policy).steps() * unit
     }
@@ -73,8 +86,7 @@ impl Credential {
             || progress.guess_units.saturating_add(self.guess_cost(now, policy)) > policy.guess_units()
     }
 
-    pub(super) fn count_failure(&mut self, now: Timestamp, policy: &Policy) {
-        let cost = self.guess_cost(now, policy);
+    pub(super) fn count_failure(&mut self, cost: u64) {
         self.progress.guess_units = self.progress.guess_units.saturating_add(cost);
         self.progress.failures = self.progress.failures.saturating_add(1);
     }
@@ -83,7 +95,7 @@ impl Credential {
     pub(super) fn succeed(&mut self, step: u64, now: Timestamp) {
         let offset = i128::from(step) - i128::from(self.totp.step_at(now));
         let limit = i128::from(MAX_DRIFT_STEPS);
-        self.spend(step);
+        self.spend(Some(step));
         self.progress.drift = i8::try_from(offset.clamp(-limit, limit)).unwrap_or_default();
         self.progress.guess_units = 0;
         self.progress.failures = 0;
@@ -91,7 +103,7 @@ impl Credential {
     }
 
     /// Steps only go forward.
-    pub(super) fn spend(&mut self, step: u64) {
-        self.progress.last_step = self.progress.last_step.max(Some(step));
+    pub(super) fn spend(&mut self, step: Option<u64>) {
+        self.progress.last_step = self.progress.last_step.max(step);
     }
 }

@@ -7,10 +7,14 @@ impl Account {
     /// and waits. A step never goes back, so that no code is good twice.
     pub fn inherit(&mut self, existing: &Self) {
         for (_, credential) in self.credentials_mut() {
+            // The same secret may have been enrolled more than once.
             for (_, old) in existing.credentials().filter(|(_, old)| old.totp == credential.totp) {
-                let last_step = credential.progress.last_step.max(old.progress.last_step);
-                credential.progress = old.progress.clone();
-                credential.progress.last_step = last_step;
+                let (new, old) = (&mut credential.progress, &old.progress);
+                new.last_step = new.last_step.max(old.last_step);
+                new.guess_units = new.guess_units.max(old.guess_units);
+                new.failures = new.failures.max(old.failures);
+                new.last_used_at = new.last_used_at.max(old.last_used_at);
+                new.drift = old.drift;
             }
         }
         self.otp_throttle = existing.otp_throttle.clone();

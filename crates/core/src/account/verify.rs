@@ -3,7 +3,7 @@
 use super::credential::Match;
 use super::{Account, CodeState, Credential, IssuedCode, OtpType, OtpTypes, Wait};
 use crate::Timestamp;
-use crate::otp::Code;
+use crate::otp::{Code, Totp};
 use crate::policy::Policy;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,10 @@ impl Account {
         for (_, issued) in self.issued_codes_mut() {
             issued.bury_if_expired(now);
         }
-        let matches: Vec<Match> =
-            self.credentials().map(|(_, credential)| credential.compare(code, now, policy)).collect();
+        let compare = |(_, credential): (_, &Credential)| {
+            credential.compare(code, self.last_step_of(&credential.totp), now, policy)
+        };
+        let matches: Vec<Match> = self.credentials().map(compare).collect();
         let seen = self.look(code, &matches, wanted, now, policy);
         if seen.live {
             self.spend(code, &matches, wanted, now, policy);
@@ -83,16 +85,28 @@ impl Account {
         seen
     }
 
-    /// Spends the code everywhere it matches, wanted or not: the same secret may be enrolled twice.
+    /// Spends the code everywhere it matches, wanted or not, and wherever else its secret is enrolled: with
+    /// another drift the same step may not match there yet, and would a minute later.
     fn spend(&mut self, code: &Code, matches: &[Match], wanted: OtpTypes, now: Timestamp, policy: &Policy) {
-        for ((kind, credential), found) in self.credentials_mut().zip(matches) {
-            if let Match::Live(step) = *found {
-                if wanted.contains(kind) && !credential.is_suspended(now, policy) {
-                    credential.succeed(step, now);
-                } else {
-                    credential.spend(step);
-                }
+        let best = |totp: &Totp, counts: &dyn Fn(OtpType, &Credential) -> bool| {
+            let twins = self.credentials().zip(matches).filter(|((_, twin), _)| twin.totp == *totp);
+            twins
+                .filter(|((kind, twin), _)| counts(*kind, twin))
+                .filter_map(|(_, found)| found.live_step())
+                .max()
+        };
+        let accepts = |kind, twin: &Credential| wanted.contains(kind) && !twin.is_suspended(now, policy);
+        let steps: Vec<_> = self
+            .credentials()
+            .map(|(_, credential)| (best(&credential.totp, &accepts), best(&credential.totp, &|_, _| true)))
+            .collect();
+        for ((_, credential), (accepted, matched)) in self.credentials_mut().zip(steps) {
+            if let Some(step) = accepted
+                && !credential.is_suspended(now, policy)
+            {
+                credential.succeed(step, now);
             }
+            credential.spend(matched);
         }
         for (_, issued) in self.issued_codes_mut() {
             if issued.is_live() && issued.equals(code) {
@@ -101,12 +115,21 @@ impl Account {
         }
     }
 
-    /// One failed request is one failure, whatever was tried; each candidate keeps its own budget besides.
+    /// One failed request is one failure, whatever was tried; each candidate keeps its own budget besides. A guess
+    /// at a secret counts wherever that is enrolled, or each enrolment would add a budget to it.
     fn count_failure(&mut self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) {
         self.otp_throttle.fail(now, policy);
-        for (kind, credential) in self.credentials_mut() {
-            if wanted.contains(kind) && credential.takes(code) && !credential.is_suspended(now, policy) {
-                credential.count_failure(now, policy);
+        let cost = |totp: &Totp| {
+            let twins = self.credentials().filter(|(_, twin)| twin.totp == *totp);
+            let tried = twins.filter(|(kind, twin)| {
+                wanted.contains(*kind) && twin.takes(code) && !twin.is_suspended(now, policy)
+            });
+            tried.map(|(_, twin)| twin.guess_cost(now, policy)).max()
+        };
+        let costs: Vec<_> = self.credentials().map(|(_, credential)| cost(&credential.totp)).collect();
+        for ((_, credential), cost) in self.credentials_mut().zip(costs) {
+            if let Some(cost) = cost {
+                credential.count_failure(cost);
             }
         }
         for (kind, issued) in self.issued_codes_mut() {
@@ -114,6 +137,12 @@ impl Account {
                 issued.count_failure();
             }
         }
+    }
+
+    /// The last accepted step of a secret, wherever it is enrolled.
+    fn last_step_of(&self, totp: &Totp) -> Option<u64> {
+        let twins = self.credentials().filter(|(_, twin)| twin.totp == *totp);
+        twins.filter_map(|(_, twin)| twin.progress.last_step).max()
     }
 
     /// Every TOTP credential with its type: devices, then authenticators.

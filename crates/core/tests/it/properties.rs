@@ -100,6 +100,24 @@ proptest! {
     }
 
     #[test]
+    fn no_step_of_a_secret_is_accepted_twice_wherever_it_is_enrolled(history in prop::collection::vec((action(), types()), 1..60)) {
+        let policy = Policy::default();
+        let mut account = account();
+        let (mut now, mut accepted) = (NOON, HashSet::new());
+        for (action, types) in history {
+            if let Action::Wait { seconds } = action { now = moved(now, seconds / 20); }
+            let Action::Totp { index, offset } = action else { continue };
+            let (_, credential) = account.credentials().nth(index).unwrap();
+            let step = credential.totp.step_at(now).saturating_add_signed(offset);
+            let (secret, code) = (credential.totp.secret().clone(), credential.totp.code_at(step));
+            if account.verify(&code, types, now, &policy) == Verification::Accepted {
+                prop_assert!(accepted.insert((secret.bytes().to_vec(), step)), "{action:?}");
+            }
+            account.otp_throttle.clear();
+        }
+    }
+
+    #[test]
     fn an_issued_code_is_accepted_at_most_once_and_expiry_is_final(history in prop::collection::vec((action(), types()), 1..60)) {
         let policy = Policy::default();
         let mut account = account();

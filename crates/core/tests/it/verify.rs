@@ -86,6 +86,51 @@ fn a_code_is_spent_wherever_it_matches_wanted_or_not() {
     }
 }
 
+/// The device has learned that its clock is fast, so its window reaches further than the authenticator's.
+#[test]
+fn a_code_outside_of_the_window_of_a_second_enrolment_of_its_secret_is_spent_there_too() {
+    let mut account = with_device(1);
+    account.authenticators = vec![credential(1, 6)];
+    let device = account.devices[0].clone();
+    let mut now = NOON;
+    for offset in [1, 2] {
+        assert_eq!(verify(&mut account, &code_of(&device, now, offset), DEVICE, now), Verification::Accepted);
+        now = now.plus_seconds(300);
+    }
+    let code = code_of(&device, now, 2);
+    assert_eq!(verify(&mut account, &code, DEVICE, now), Verification::Accepted);
+    let types = OtpTypes::NONE.with(OtpType::Totp);
+    assert_eq!(verify(&mut account, &code, types, now.plus_seconds(60)), REPLAYED);
+}
+
+#[test]
+fn a_secret_that_is_enrolled_twice_has_one_guess_budget() {
+    let policy = Policy::default();
+    let mut account = with_device(1);
+    account.authenticators = vec![credential(1, 6)];
+    let (mut now, mut evaluated) = (NOON, 0);
+    for kind in [OtpType::DeviceTotp, OtpType::Totp].into_iter().cycle().take(2_000) {
+        let wrong = wrong_code(&account, now, 6);
+        match account.verify(&wrong, OtpTypes::NONE.with(kind), now, &policy) {
+            Verification::Throttled(wait) => now = now.plus_seconds(wait.seconds),
+            other => evaluated += u32::from(other == WRONG),
+        }
+    }
+    assert_eq!(evaluated, 100);
+}
+
+#[test]
+fn a_success_starts_the_budget_again_wherever_its_secret_is_enrolled_and_nowhere_else() {
+    let mut account = with_device(1);
+    account.authenticators = vec![credential(1, 6), credential(2, 6)];
+    let wrong = wrong_code(&account, NOON, 6);
+    assert_eq!(verify(&mut account, &wrong, OtpTypes::ALL, NOON), WRONG);
+    let right = code_of(&account.devices[0], NOON, 0);
+    assert_eq!(verify(&mut account, &right, DEVICE, NOON), Verification::Accepted);
+    let failures: Vec<_> = account.credentials().map(|(_, c)| c.progress.failures).collect();
+    assert_eq!(failures, [0, 0, 1]);
+}
+
 #[test]
 fn a_code_is_good_until_the_second_before_it_expires_31() {
     let types = OtpTypes::NONE.with(OtpType::Login);
@@ -195,4 +240,26 @@ fn a_replacement_keeps_last_steps_and_waits_of_unchanged_secrets() {
     assert_eq!(verify(&mut replacement, &right, DEVICE, later), REPLAYED);
     let fresh = code_of(&replacement.devices[1], later, 0);
     assert_eq!(verify(&mut replacement, &fresh, DEVICE, later), Verification::Accepted);
+}
+
+#[test]
+fn a_replacement_gives_no_second_budget_to_a_secret_that_was_enrolled_twice() {
+    let mut account = with_device(1);
+    account.authenticators = vec![credential(1, 6)];
+    account.devices[0].progress.failures = 99;
+    account.devices[0].progress.guess_units = 29_700;
+    let mut replacement = with_device(1);
+    replacement.inherit(&account);
+    assert_eq!(replacement.devices[0].progress.failures, 99);
+    assert_eq!(replacement.devices[0].progress.guess_units, 29_700);
+}
+
+/// As an import may bring it.
+#[test]
+fn a_step_that_one_enrolment_of_a_secret_has_accepted_is_spent_for_another_that_has_not_seen_it() {
+    let mut account = with_device(1);
+    account.authenticators = vec![credential(1, 6)];
+    account.authenticators[0].progress.last_step = Some(account.devices[0].totp.step_at(NOON));
+    let right = code_of(&account.devices[0], NOON, 0);
+    assert_eq!(verify(&mut account, &right, DEVICE, NOON), REPLAYED);
 }

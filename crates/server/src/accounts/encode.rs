@@ -4,6 +4,9 @@
 //! The first byte is the version of the encoding. A struct of a version never changes: a new member means a
 //! new version and a translation from the old one.
 
+#[cfg(test)]
+mod tests;
+
 use super::seal::SealError;
 use crate::store::Version;
 use einmal_core::Timestamp;
@@ -40,8 +43,9 @@ pub(super) fn decode(encoded: &Encoded) -> Result<(Account, Version), SealError>
 }
 
 fn to_bytes<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    // Room enough that the buffer is not moved while it grows, which would leave copies behind.
-    let mut bytes = Vec::with_capacity(1024);
+    // All the room at once: a buffer that moves while it grows would leave copies of secrets behind.
+    let size = postcard::experimental::serialized_size(value).map_err(|_| SealError::Encoding)?;
+    let mut bytes = Vec::with_capacity(1 + size);
     bytes.push(ENCODING);
     postcard::to_extend(value, bytes).map(Zeroizing::new).map_err(|_| SealError::Encoding)
 }

@@ -7,6 +7,7 @@ use crate::store::SwapOutcome;
 use einmal_core::account::{Account, AccountId};
 use einmal_core::policy::Policy;
 use einmal_core::{Entropy, Timestamp};
+use std::collections::HashSet;
 use std::io::{self, BufRead};
 use std::thread;
 use tokio::task::JoinSet;
@@ -14,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// Lines that are read, hashed and committed together.
 const GROUP_LINES: usize = 1_000;
+/// Fewer, if they are long.
+const GROUP_BYTES: u64 = 16 * 1024 * 1024;
 /// A line is one account; longer ones are refused without being kept.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 /// Replacements under way at once, each a loop of its own.
@@ -140,34 +143,36 @@ impl Import<'_> {
     async fn commit(&self, group: Vec<(AccountId, Account)>, report: &mut Report) -> Result<(), UpdateError> {
         let outcomes = self.accounts.insert(&group).await?;
         let mut replacements = JoinSet::new();
+        let mut under_way = HashSet::new();
         for (outcome, (id, account)) in outcomes.into_iter().zip(group) {
             match outcome {
                 SwapOutcome::Swapped => report.imported += 1,
                 SwapOutcome::Conflict if self.replace => {
-                    if replacements.len() >= PARALLEL_REPLACEMENTS {
-                        count_replacement(replacements.join_next().await, report)?;
+                    // Of several lines for one account the last one counts, so no two of them run at once.
+                    if under_way.len() >= PARALLEL_REPLACEMENTS || under_way.contains(&id) {
+                        report.replaced += finish(&mut replacements).await?;
+                        under_way.clear();
                     }
+                    under_way.insert(id.clone());
                     let accounts = self.accounts.clone();
                     replacements.spawn(async move { replace(&accounts, id, account).await });
                 }
                 SwapOutcome::Conflict => report.skipped += 1,
             }
         }
-        while let Some(finished) = replacements.join_next().await {
-            count_replacement(Some(finished), report)?;
-        }
+        report.replaced += finish(&mut replacements).await?;
         Ok(())
     }
 }
 
-type Finished = Result<Result<(), UpdateError>, tokio::task::JoinError>;
-
-fn count_replacement(finished: Option<Finished>, report: &mut Report) -> Result<(), UpdateError> {
-    if let Some(finished) = finished {
+/// How many there were.
+async fn finish(replacements: &mut JoinSet<Result<(), UpdateError>>) -> Result<u64, UpdateError> {
+    let mut count = 0;
+    while let Some(finished) = replacements.join_next().await {
         finished.map_err(|_| UpdateError::Panicked)??;
-        report.replaced += 1;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }
 
 struct Replaced;
@@ -207,7 +212,8 @@ impl Line {
 /// Empty at the end of the input. Blank lines are counted and nothing else.
 fn read_group(input: &mut impl BufRead, number: &mut u64, bytes: &mut u64) -> io::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    while lines.len() < GROUP_LINES {
+    let end = bytes.saturating_add(GROUP_BYTES);
+    while lines.is_empty() || lines.len() < GROUP_LINES && *bytes < end {
         let Some((text, length)) = read_bounded_line(input)? else { break };
         *number += 1;
         *bytes += length;
@@ -246,4 +252,32 @@ fn read_bounded_line(input: &mut impl BufRead) -> io::Result<Option<BoundedLine>
         String::from_utf8(line).map_err(|_| RecordError::NotUtf8)
     };
     Ok((length > 0).then_some((text, length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_not_all_in_memory_at_once() {
+        let input = "x".repeat(MAX_LINE_BYTES - 2) + "\n";
+        let input = input.repeat(40);
+        let (mut input, mut number, mut bytes, mut groups) = (input.as_bytes(), 0, 0, Vec::new());
+        loop {
+            let lines = read_group(&mut input, &mut number, &mut bytes).unwrap();
+            if lines.is_empty() {
+                break;
+            }
+            groups.push(lines.len());
+        }
+        assert_eq!(groups, [17, 17, 6]);
+    }
+
+    #[test]
+    fn blank_lines_are_not_the_end_however_many() {
+        let input = (" ".repeat(MAX_LINE_BYTES - 2) + "\n").repeat(18) + "{}\n";
+        let (mut input, mut number, mut bytes) = (input.as_bytes(), 0, 0);
+        let lines = read_group(&mut input, &mut number, &mut bytes).unwrap();
+        assert_eq!((lines.len(), number), (1, 19));
+    }
 }

@@ -7,7 +7,7 @@ use crate::store::KeyId;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, LessSafeKey, UnboundKey};
 use data_encoding::BASE64;
 use einmal_core::{Entropy, EntropyError};
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -17,17 +17,18 @@ pub struct Keyring {
     keys: Vec<(KeyId, LessSafeKey)>,
 }
 
+/// What is wrong with it; where it is, its reader knows.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    #[error("keyring {0}: {1}; `einmal keys generate` makes one")]
-    Unreadable(String, io::Error),
-    #[error("keyring {0}: group or others may read it (mode {1:04o}), expected mode 0600")]
-    Exposed(String, u32),
-    #[error("keyring: entry {0} is not ID:KEY with 8 hex digits and 32 bytes in base64")]
+    #[error("{0}; `einmal keys generate` makes one")]
+    Unreadable(#[from] io::Error),
+    #[error("group or others may read it (mode {0:04o}), expected mode 0600")]
+    Exposed(u32),
+    #[error("entry {0} is not ID:KEY with 8 hex digits and 32 bytes in base64")]
     Malformed(usize),
-    #[error("keyring: the key id {0:08x} is there twice")]
+    #[error("the key id {0:08x} is there twice")]
     Twice(KeyId),
-    #[error("keyring: no key in it")]
+    #[error("no key in it")]
     Empty,
 }
 
@@ -36,12 +37,13 @@ const KEY_BYTES: usize = 32;
 impl Keyring {
     /// Reads a file that nobody but its owner may read.
     pub fn read(path: &Path) -> Result<Self, KeyringError> {
-        let unreadable = |error| KeyringError::Unreadable(path.display().to_string(), error);
-        let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o7777;
+        let file = File::open(path)?;
+        // Of what was opened: the file at the path may be another one by now.
+        let mode = file.metadata()?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(KeyringError::Exposed(path.display().to_string(), mode));
+            return Err(KeyringError::Exposed(mode));
         }
-        Self::parse(&Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?))
+        Self::parse(&Zeroizing::new(io::read_to_string(file)?))
     }
 
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
@@ -89,7 +91,8 @@ impl Keyring {
 
 fn parse_key(entry: &str) -> Option<(KeyId, LessSafeKey)> {
     let (id, key) = entry.split_once(':')?;
-    let id = (id.len() == 8).then(|| KeyId::from_str_radix(id, 16).ok()).flatten()?;
+    let is_id = id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = is_id.then(|| KeyId::from_str_radix(id, 16).ok()).flatten()?;
     let key = Zeroizing::new(BASE64.decode(key.as_bytes()).ok()?);
     // The algorithm takes 32 bytes and refuses any other number.
     Some((id, LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, &key).ok()?)))
@@ -115,12 +118,10 @@ mod tests {
     fn a_bad_keyring_says_which_entry() {
         let key = BASE64.encode(&[7; 32]);
         let refused = |text: &str| Keyring::parse(text).map(|_| ()).unwrap_err().to_string();
-        assert_eq!(refused("# only a comment"), "keyring: no key in it");
-        assert!(refused(&format!("0000000a:{key}\nxyz")).starts_with("keyring: entry 2 is not ID:KEY"));
-        assert!(refused(&format!("0000000a:{}", BASE64.encode(&[7; 31]))).starts_with("keyring: entry 1"));
-        assert_eq!(
-            refused(&format!("0000000a:{key},0000000A:{key}")),
-            "keyring: the key id 0000000a is there twice"
-        );
+        assert_eq!(refused("# only a comment"), "no key in it");
+        assert!(refused(&format!("0000000a:{key}\nxyz")).starts_with("entry 2 is not ID:KEY"));
+        assert!(refused(&format!("+000000a:{key}")).starts_with("entry 1"));
+        assert!(refused(&format!("0000000a:{}", BASE64.encode(&[7; 31]))).starts_with("entry 1"));
+        assert_eq!(refused(&format!("0000000a:{key},0000000A:{key}")), "the key id 0000000a is there twice");
     }
 }

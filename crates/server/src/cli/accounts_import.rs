@@ -4,7 +4,7 @@ use super::{ConfigFile, Failure, complain, say};
 use crate::accounts::{Import, ImportError, IssuerNames, Notice, Report};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
-use crate::run;
+use crate::{process, run};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
@@ -29,6 +29,8 @@ pub(super) struct ImportCommand {
 
 impl ImportCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
+        // Clear secrets pass through.
+        process::harden();
         let config = self.config.open()?.administration()?;
         let (input, size) = self.open()?;
         let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Refused(error.to_string()))?;

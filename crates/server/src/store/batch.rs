@@ -19,17 +19,18 @@ pub trait Request: Send + 'static {
     fn settle(self, failure: Option<&StoreError>);
 }
 
-/// An input, its outcome once the engine has one, and somebody who waits for it.
+/// An input, its outcome once the engine has one, and somebody who waits for it. The outcome may be a failure
+/// of this request alone.
 pub struct Pending<Input, Outcome> {
     pub input: Input,
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Result<Outcome, StoreError>>,
     reply: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
 impl<Input, Outcome> Pending<Input, Outcome> {
     pub fn settle(self, failure: Option<&StoreError>) {
         let answer = match (failure, self.outcome) {
-            (None, Some(outcome)) => Ok(outcome),
+            (None, Some(outcome)) => outcome,
             (Some(failure), _) => Err(failure.clone()),
             (None, None) => Err(StoreError::Unavailable("the request was not carried out".to_owned())),
         };
@@ -131,7 +132,7 @@ mod tests {
                 assert!(queue.next_group(&mut group).await);
                 sizes.push(group.len());
                 for request in &mut group {
-                    request.0.outcome = Some(request.0.input);
+                    request.0.outcome = Some(Ok(request.0.input));
                 }
                 settle_all(&mut group, None);
             }

@@ -98,6 +98,11 @@ impl Link {
         }
     }
 
+    /// Whether the connection failed. Otherwise a row was not as this version writes it, and others may be fine.
+    pub(super) fn is_of_connection(error: &rusqlite::Error) -> bool {
+        matches!(error, rusqlite::Error::SqliteFailure(..))
+    }
+
     pub(super) fn failure(&self, error: &rusqlite::Error) -> StoreError {
         let detail = format!("{}: {error}", self.database.display());
         match error {

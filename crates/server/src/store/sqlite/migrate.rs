@@ -26,16 +26,20 @@ pub(super) fn prepare(connection: &Connection, path: &Path, migration: Migration
     let found = schema_version(&reading, path)?;
     drop(reading);
     let known = known();
+    if migration == Migration::Refuse {
+        let behind = || OpenError::Behind { path: path.to_owned(), found, known };
+        return if found == known { Ok(()) } else { Err(behind()) };
+    }
+    // Also where the schema is there: a copy that `VACUUM INTO` has made has no log.
+    use_log(connection, path)?;
+    let is_known = found == known;
+    let behavior = if is_known { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
+    let writing = begin(connection, path, behavior)?;
+    // Looked at once more: another process may have done it while this one waited for the lock.
+    let found = schema_version(&writing, path)?;
     if found == known {
         return Ok(());
     }
-    if migration == Migration::Refuse {
-        return Err(OpenError::Behind { path: path.to_owned(), found, known });
-    }
-    use_log(connection, path)?;
-    let writing = begin(connection, path, TransactionBehavior::Immediate)?;
-    // Looked at once more: another process may have done it while this one waited for the lock.
-    let found = schema_version(&writing, path)?;
     let applied = || -> rusqlite::Result<()> {
         for sql in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
             writing.execute_batch(sql)?;

@@ -46,7 +46,7 @@ pub(super) fn session(
     loop {
         link.check_in_place()?;
         let inside = gate.enter();
-        statements.read(group).map_err(failed)?;
+        statements.read(link, group).map_err(failed)?;
         drop(inside);
         settle_all(group, None);
         if !queue.next_group_blocking(group) {
@@ -84,28 +84,31 @@ impl<'a> Statements<'a> {
         })
     }
 
-    fn read(&mut self, group: &mut [Read]) -> rusqlite::Result<()> {
+    fn read(&mut self, link: &Link, group: &mut [Read]) -> rusqlite::Result<()> {
         // The snapshot is taken by the first SELECT: after everybody in the group had asked.
         self.begin.execute(())?;
         for read in group {
             match read {
                 Read::Load(pending) => {
-                    let accounts: rusqlite::Result<_> =
-                        pending.input.iter().map(|id| self.load(id)).collect();
-                    pending.outcome = Some(accounts?);
+                    let accounts = pending.input.iter().map(|id| self.load(id)).collect();
+                    pending.outcome = Some(alone(link, accounts)?);
                 }
                 Read::Scan(pending) => {
                     let (after, limit) = &pending.input;
-                    pending.outcome = Some(self.scan(after.as_ref(), *limit)?);
+                    pending.outcome = Some(alone(link, self.scan(after.as_ref(), *limit))?);
                 }
                 Read::Property(pending) => {
-                    let mut rows = self.property.query(params![pending.input])?;
-                    pending.outcome = Some(rows.next()?.map(|row| row.get(0)).transpose()?);
+                    pending.outcome = Some(alone(link, self.property(pending.input))?);
                 }
             }
         }
         self.end.execute(())?;
         Ok(())
+    }
+
+    fn property(&mut self, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        let mut rows = self.property.query(params![name])?;
+        rows.next()?.map(|row| row.get(0)).transpose()
     }
 
     fn load(&mut self, id: &AccountId) -> rusqlite::Result<Option<SealedAccount>> {
@@ -119,6 +122,15 @@ impl<'a> Statements<'a> {
             None => page(self.scan.query(params![limit])?),
             Some(id) => page(self.scan_after.query(params![limit, id.issuer(), id.subject()])?),
         }
+    }
+}
+
+/// A damaged row fails whoever asked for it and not the whole group: whoever may ask for one would otherwise
+/// keep everybody from their accounts.
+fn alone<T>(link: &Link, answer: rusqlite::Result<T>) -> rusqlite::Result<Result<T, StoreError>> {
+    match answer {
+        Err(error) if !Link::is_of_connection(&error) => Ok(Err(link.failure(&error))),
+        answer => answer.map(Ok),
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) fn session(
     loop {
         link.check_in_place()?;
         statements.commit(group).map_err(failed)?;
+        // Once more: the commit may have waited for seconds, and must not be answered for a file that has gone.
+        link.check_in_place()?;
         settle_all(group, None);
         log.after_commit(&link.connection).map_err(failed)?;
         if !queue.next_group_blocking(group) {
@@ -128,20 +130,20 @@ impl<'a> Statements<'a> {
             Write::Swap(pending) => {
                 let outcomes: rusqlite::Result<_> =
                     pending.input.iter().map(|swap| self.swap(swap)).collect();
-                pending.outcome = Some(outcomes?);
+                pending.outcome = Some(Ok(outcomes?));
             }
             Write::Delete(pending) => {
                 let (id, expected) = &pending.input;
-                pending.outcome = Some(self.delete(id, *expected)?);
+                pending.outcome = Some(Ok(self.delete(id, *expected)?));
             }
             Write::SetProperty(pending) => {
                 let (name, value) = &pending.input;
                 self.set_property.execute(params![name, value])?;
-                pending.outcome = Some(());
+                pending.outcome = Some(Ok(()));
             }
             Write::Probe(pending) => {
                 self.probe.execute(())?;
-                pending.outcome = Some(());
+                pending.outcome = Some(Ok(()));
             }
         }
         Ok(())

@@ -81,6 +81,20 @@ async fn a_replacement_keeps_a_spent_code_spent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_lines_for_one_account_the_last_one_replaces_it() {
+    let installation = Installation::new().await;
+    let devices = |secret: &str| json!({ "id": "a", "deviceTotps": [{ "secret": secret }] }).to_string();
+    installation.import(devices(SECRET));
+    let mut lines = vec![devices(SECRET); 60];
+    lines.push(devices(OTHER_SECRET));
+    let run = installation.import_with(&["--replace"], lines.join("\n"));
+    assert_eq!((run.code, run.stdout), (Some(0), summary(0, 61, 0, 0)));
+    let serving = installation.serve().await;
+    let token = installation.token("a");
+    assert_eq!(serving.verify(&token, &code_of(OTHER_SECRET, step())).await, 204);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replacement_keeps_a_running_wait() {
     let installation = Installation::new().await;
     installation.import(device("a"));

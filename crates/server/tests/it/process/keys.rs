@@ -99,6 +99,6 @@ async fn a_malformed_keyring_is_refused_without_a_word_of_it() {
     let key = text.lines().last().unwrap();
     fs::write(installation.path("einmal.keys"), &key[..key.len() - 4]).unwrap();
     let run = serve_fails(&installation).await;
-    assert!(run.stderr.contains("entry 1 is not ID:KEY"), "{}", run.stderr);
+    assert!(run.stderr.contains("einmal.keys: entry 1 is not ID:KEY"), "{}", run.stderr);
     assert!(!run.stderr.contains(&key[9..20]), "{}", run.stderr);
 }

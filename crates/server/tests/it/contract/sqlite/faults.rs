@@ -161,3 +161,40 @@ async fn a_process_that_does_not_stop_writing_makes_the_store_unavailable_and_no
     store.probe().await.unwrap();
     assert_eq!(swap(&*store, turn_both(&id("a"), 1, 2)).await, Swapped);
 }
+
+/// A damaged account of one user must not cost the others their answers, however often it is asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn half_an_account_fails_alone_and_not_whoever_asks_at_the_same_time() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    create(&*store, &id("half"), 1).await;
+    create(&*store, &id("whole"), 1).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch("DELETE FROM vault WHERE subject = 'half'").unwrap();
+    for _ in 0..100 {
+        let (half, whole) =
+            tokio::join!(store.load_many(vec![id("half")]), store.load_many(vec![id("whole")]));
+        assert!(is_damaged(&half));
+        assert_eq!(whole.unwrap(), [Some(account(1))]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_into_a_database_that_was_replaced_meanwhile_is_no_success() {
+    let (place, other) = (SqlitePlace::new(), SqlitePlace::new());
+    create(&*other.open(), &id("a"), 1).await;
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    // The write is on its way, but waits for another process, when the database is exchanged.
+    let lock = rusqlite::Connection::open(place.file()).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let writing = tokio::spawn({
+        let store = std::sync::Arc::clone(&store);
+        async move { store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await }
+    });
+    // Should it not wait yet after this time, then it is refused sooner.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    fs::rename(other.file(), place.file()).unwrap();
+    lock.execute_batch("ROLLBACK").unwrap();
+    assert!(is_unavailable(&writing.await.unwrap()));
+}

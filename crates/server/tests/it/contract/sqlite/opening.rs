@@ -136,3 +136,20 @@ fn a_url_gives_its_path_and_an_error_never_shows_it() {
         assert!(!error.contains("hunter2") && error.contains("sqlite:PATH"), "{error}");
     }
 }
+
+/// `VACUUM INTO` makes one, and so does whoever switches the log off to have a single file.
+#[tokio::test]
+async fn a_copy_without_a_log_gets_one() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    let copy = place.directory().join("copy.db");
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(load(&SqliteStore::open(&copy).unwrap(), &id("a")).await, Some(account(1)));
+    }
+    let raw = rusqlite::Connection::open(&copy).unwrap();
+    let mode: String = raw.query_row("PRAGMA journal_mode", (), |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+}

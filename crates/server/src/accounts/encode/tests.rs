@@ -1,0 +1,152 @@
+//! What is written is read back whole, the bytes of a version stay what they are, and no bytes do harm.
+
+use super::*;
+use data_encoding::HEXLOWER;
+
+const AT: fn(u64) -> Timestamp = Timestamp::from_seconds;
+
+fn credential(seed: u8, algorithm: Algorithm, digits: u64, period: u64) -> Credential {
+    let secret = Secret::from_bytes(vec![seed; algorithm.secret_length()]).unwrap();
+    Credential {
+        id: Uuid::from_u128(seed.into()),
+        label: Some(format!("label {seed}")),
+        created_at: AT(1_800_000_000 + u64::from(seed)),
+        totp: Totp::new(secret, algorithm, digits, period).unwrap(),
+        progress: Progress {
+            last_step: Some(60_000_000 + u64::from(seed)),
+            drift: -2,
+            guess_units: 29_700,
+            failures: 99,
+            last_used_at: Some(AT(1_800_000_100)),
+        },
+    }
+}
+
+fn issued(digits: &str, state: CodeState, failures: u32) -> IssuedCode {
+    let code = IssuedCode::new(Code::parse(digits).unwrap(), AT(1_800_000_300));
+    IssuedCode { state, failures, ..code }
+}
+
+/// Nothing in it is as in a new account.
+fn account() -> Account {
+    let throttle =
+        |failures| Throttle { failures, waits_until: Some(AT(1_800_000_000 + u64::from(failures))) };
+    Account {
+        email: Some("a@example.com".to_owned()),
+        registered_at: Some(AT(1_700_000_000)),
+        pin: Some(StoredHash::new("$pin")),
+        password: Some(StoredHash::new("$password")),
+        devices: vec![credential(1, Algorithm::Sha1, 6, 30), credential(2, Algorithm::Sha256, 7, 15)],
+        authenticators: vec![credential(3, Algorithm::Sha512, 8, 120)],
+        account_code: Some(issued("012345", CodeState::Spent, 3)),
+        login_code: Some(issued("543210", CodeState::Dead, 5)),
+        otp_throttle: throttle(5),
+        pin_throttle: throttle(6),
+        password_throttle: throttle(7),
+    }
+}
+
+fn encoded(account: &Account, vault: Version) -> Encoded {
+    Encoded { guard: encode_guard(account, vault).unwrap(), vault: encode_vault(account).unwrap() }
+}
+
+#[test]
+fn everything_that_is_written_is_read_back() {
+    let account = account();
+    let (read, vault) = decode(&encoded(&account, 0xfedc_ba98_7654_3210)).unwrap();
+    assert_eq!(vault, 0xfedc_ba98_7654_3210);
+    assert_eq!((&read.email, read.registered_at), (&account.email, account.registered_at));
+    assert!(read.pin == account.pin && read.password == account.password);
+    assert_eq!((read.devices.len(), read.authenticators.len()), (2, 1));
+    for ((_, read), (_, written)) in read.credentials().zip(account.credentials()) {
+        assert_eq!((read.id, &read.label, read.created_at), (written.id, &written.label, written.created_at));
+        assert!(read.totp == written.totp);
+        assert_eq!(read.progress, written.progress);
+    }
+    let codes = |account: &Account| {
+        [&account.account_code, &account.login_code].map(|issued| {
+            let issued = issued.as_ref().unwrap();
+            (issued.code.as_str().to_owned(), issued.expires_at, issued.state, issued.failures)
+        })
+    };
+    assert_eq!(codes(&read), codes(&account));
+    assert_eq!(read.otp_throttle, account.otp_throttle);
+    assert_eq!(read.pin_throttle, account.pin_throttle);
+    assert_eq!(read.password_throttle, account.password_throttle);
+}
+
+/// Stores hold them. If this fails, the change needs a new version and a translation from the old one.
+#[test]
+fn the_bytes_of_version_1_stay_what_they_are() {
+    let encoded = encoded(&account(), 7);
+    insta::assert_snapshot!(HEXLOWER.encode(&encoded.guard), @"010000000000000007050185a4a7da06060186a4a7da06070187a4a7da060301818ece1cfe84e8016301e4a4a7da0601828ece1cfe84e8016301e4a4a7da0601838ece1cfe84e8016301e4a4a7da06010103010205");
+    insta::assert_snapshot!(HEXLOWER.encode(&encoded.vault), @"01010d61406578616d706c652e636f6d0180e2cfaa0601042470696e01092470617373776f7264020000000000000000000000000000000101076c6162656c203181a4a7da0614010101010101010101010101010101010101010101061e0000000000000000000000000000000201076c6162656c203282a4a7da0620020202020202020202020202020202020202020202020202020202020202020202070f010000000000000000000000000000000301076c6162656c203383a4a7da0640030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030308780106303132333435aca6a7da060106353433323130aca6a7da06");
+}
+
+#[test]
+fn a_version_that_is_not_known_is_named() {
+    let mut encoded = encoded(&account(), 7);
+    encoded.guard[0] = 2;
+    assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(2))));
+}
+
+/// Not even its own vault's, if something is missing.
+#[test]
+fn a_guard_of_another_vault_is_refused() {
+    let account = account();
+    let fewer: [fn(&mut Account); 4] = [
+        |account| drop(account.devices.pop()),
+        |account| account.authenticators.push(credential(4, Algorithm::Sha1, 6, 30)),
+        |account| account.account_code = None,
+        |account| account.login_code = None,
+    ];
+    for change in fewer {
+        let mut other = account.clone();
+        change(&mut other);
+        let mixed =
+            Encoded { guard: encode_guard(&other, 7).unwrap(), vault: encode_vault(&account).unwrap() };
+        assert!(matches!(decode(&mixed), Err(SealError::Encoding)));
+    }
+}
+
+/// Lengths in them claim up to 2^64 members: no memory is taken at their word.
+#[test]
+fn bytes_of_any_kind_are_an_account_or_an_error() {
+    let whole = encoded(&account(), 7);
+    let decoded = |guard: &[u8], vault: &[u8]| {
+        let (guard, vault) = (Zeroizing::new(guard.to_vec()), Zeroizing::new(vault.to_vec()));
+        decode(&Encoded { guard, vault }).map(drop)
+    };
+    for length in 0..whole.guard.len() {
+        assert!(decoded(&whole.guard[..length], &whole.vault).is_err());
+    }
+    for length in 0..whole.vault.len() {
+        assert!(decoded(&whole.guard, &whole.vault[..length]).is_err());
+    }
+    for byte in [0, 1, 3, 0x7f, 0x80, 0xff] {
+        for length in 1..64 {
+            let bytes = [&[ENCODING][..], &vec![byte; length]].concat();
+            let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
+        }
+        for place in 1..whole.guard.len() {
+            let mut guard = whole.guard.to_vec();
+            guard[place] = byte;
+            let _ = decoded(&guard, &whole.vault);
+        }
+        for place in 1..whole.vault.len() {
+            let mut vault = whole.vault.to_vec();
+            vault[place] = byte;
+            let _ = decoded(&whole.guard, &vault);
+        }
+    }
+}
+
+/// A buffer that moves while it grows leaves copies of secrets behind that nobody wipes.
+#[test]
+fn a_large_account_is_written_without_moving() {
+    let mut account = account();
+    account.authenticators = vec![credential(9, Algorithm::Sha512, 6, 30); 100];
+    let bytes = encode_vault(&account).unwrap();
+    assert!(bytes.len() > 5_000);
+    assert_eq!(bytes.capacity(), bytes.len());
+}
