@@ -38,27 +38,28 @@ pub(super) enum Match {
     Live(u64),
 }
 
-impl Match {
-    pub(super) fn live_step(&self) -> Option<u64> {
-        if let Self::Live(step) = self { Some(*step) } else { None }
+impl Progress {
+    /// What both together know: no step comes back, no budget is forgotten, and a learned drift beats none.
+    #[must_use]
+    pub(super) fn united_with(&self, other: &Self) -> Self {
+        Self {
+            last_step: self.last_step.max(other.last_step),
+            drift: if self.drift == 0 { other.drift } else { self.drift },
+            guess_units: self.guess_units.max(other.guess_units),
+            failures: self.failures.max(other.failures),
+            last_used_at: self.last_used_at.max(other.last_used_at),
+        }
     }
 }
 
 impl Credential {
-    /// `last_step` is the secret's, which may be enrolled more than once.
-    pub(super) fn compare(
-        &self,
-        code: &Code,
-        last_step: Option<u64>,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Match {
+    pub(super) fn compare(&self, code: &Code, now: Timestamp, policy: &Policy) -> Match {
         if !self.takes(code) {
             return Match::None;
         }
         match self.totp.matching_step(code, self.window(now, policy)) {
             None => Match::None,
-            Some(step) if last_step.is_some_and(|last| step <= last) => Match::Spent,
+            Some(step) if self.progress.last_step.is_some_and(|last| step <= last) => Match::Spent,
             Some(step) => Match::Live(step),
         }
     }
@@ -73,7 +74,7 @@ impl Credential {
     }
 
     /// What one failed attempt costs: `steps tried ÷ 10^digits`, in units of 10⁻⁸.
-    pub(super) fn guess_cost(&self, now: Timestamp, policy: &Policy) -> u64 {
+    fn guess_cost(&self, now: Timestamp, policy: &Policy) -> u64 {
         let unit = 10_u64.pow(u32::from(Code::MAX_DIGITS - self.totp.digits()));
         self.window(now, policy).steps() * unit
     }
@@ -86,7 +87,8 @@ impl Credential {
             || progress.guess_units.saturating_add(self.guess_cost(now, policy)) > policy.guess_units()
     }
 
-    pub(super) fn count_failure(&mut self, cost: u64) {
+    pub(super) fn count_failure(&mut self, now: Timestamp, policy: &Policy) {
+        let cost = self.guess_cost(now, policy);
         self.progress.guess_units = self.progress.guess_units.saturating_add(cost);
         self.progress.failures = self.progress.failures.saturating_add(1);
     }
@@ -95,7 +97,7 @@ impl Credential {
     pub(super) fn succeed(&mut self, step: u64, now: Timestamp) {
         let offset = i128::from(step) - i128::from(self.totp.step_at(now));
         let limit = i128::from(MAX_DRIFT_STEPS);
-        self.spend(Some(step));
+        self.spend(step);
         self.progress.drift = i8::try_from(offset.clamp(-limit, limit)).unwrap_or_default();
         self.progress.guess_units = 0;
         self.progress.failures = 0;
@@ -103,7 +105,7 @@ impl Credential {
     }
 
     /// Steps only go forward.
-    pub(super) fn spend(&mut self, step: Option<u64>) {
-        self.progress.last_step = self.progress.last_step.max(step);
+    pub(super) fn spend(&mut self, step: u64) {
+        self.progress.last_step = self.progress.last_step.max(Some(step));
     }
 }

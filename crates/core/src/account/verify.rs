@@ -3,7 +3,7 @@
 use super::credential::Match;
 use super::{Account, CodeState, Credential, IssuedCode, OtpType, OtpTypes, Wait};
 use crate::Timestamp;
-use crate::otp::{Code, Totp};
+use crate::otp::Code;
 use crate::policy::Policy;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +36,10 @@ impl Account {
         for (_, issued) in self.issued_codes_mut() {
             issued.bury_if_expired(now);
         }
-        let compare = |(_, credential): (_, &Credential)| {
-            credential.compare(code, self.last_step_of(&credential.totp), now, policy)
-        };
-        let matches: Vec<Match> = self.credentials().map(compare).collect();
-        let seen = self.look(code, &matches, wanted, now, policy);
+        let tries = self.tries(code, wanted, now, policy);
+        let seen = self.look(code, &tries, wanted);
         if seen.live {
-            self.spend(code, &matches, wanted, now, policy);
+            self.spend(code, &tries, now);
             self.otp_throttle.clear();
             return Verification::Accepted;
         }
@@ -52,27 +49,31 @@ impl Account {
         if !seen.enrolled {
             return Verification::Refused(Refusal::NothingEnrolled);
         }
-        self.count_failure(code, wanted, now, policy);
+        self.count_failure(code, &tries, wanted, now, policy);
         Verification::Refused(Refusal::Wrong)
     }
 
+    /// What becomes of the code at each TOTP credential, in their order.
+    fn tries(&self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Vec<Try> {
+        // One secret may be enrolled as two types: a guess at it is a guess at both.
+        let is_wanted = |credential: &Credential| {
+            self.credentials().any(|(kind, twin)| wanted.contains(kind) && twin.totp == credential.totp)
+        };
+        let try_one = |(_, credential): (_, &Credential)| Try {
+            found: credential.compare(code, now, policy),
+            counts: is_wanted(credential) && !credential.is_suspended(now, policy),
+            is_wanted: is_wanted(credential),
+        };
+        self.credentials().map(try_one).collect()
+    }
+
     /// What of the wanted types the code could be, and is.
-    fn look(
-        &self,
-        code: &Code,
-        matches: &[Match],
-        wanted: OtpTypes,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Seen {
+    fn look(&self, code: &Code, tries: &[Try], wanted: OtpTypes) -> Seen {
         let mut seen = Seen::default();
-        for ((kind, credential), found) in self.credentials().zip(matches) {
-            if wanted.contains(kind) {
-                let usable = !credential.is_suspended(now, policy);
-                seen.enrolled |= usable;
-                seen.live |= usable & matches!(found, Match::Live(_));
-                seen.spent |= *found == Match::Spent;
-            }
+        for one in tries {
+            seen.enrolled |= one.counts;
+            seen.live |= one.counts & matches!(one.found, Match::Live(_));
+            seen.spent |= one.is_wanted && one.found == Match::Spent;
         }
         for (kind, issued) in self.issued_codes() {
             let equal = issued.equals(code);
@@ -85,28 +86,14 @@ impl Account {
         seen
     }
 
-    /// Spends the code everywhere it matches, wanted or not, and wherever else its secret is enrolled: with
-    /// another drift the same step may not match there yet, and would a minute later.
-    fn spend(&mut self, code: &Code, matches: &[Match], wanted: OtpTypes, now: Timestamp, policy: &Policy) {
-        let best = |totp: &Totp, counts: &dyn Fn(OtpType, &Credential) -> bool| {
-            let twins = self.credentials().zip(matches).filter(|((_, twin), _)| twin.totp == *totp);
-            twins
-                .filter(|((kind, twin), _)| counts(*kind, twin))
-                .filter_map(|(_, found)| found.live_step())
-                .max()
-        };
-        let accepts = |kind, twin: &Credential| wanted.contains(kind) && !twin.is_suspended(now, policy);
-        let steps: Vec<_> = self
-            .credentials()
-            .map(|(_, credential)| (best(&credential.totp, &accepts), best(&credential.totp, &|_, _| true)))
-            .collect();
-        for ((_, credential), (accepted, matched)) in self.credentials_mut().zip(steps) {
-            if let Some(step) = accepted
-                && !credential.is_suspended(now, policy)
-            {
-                credential.succeed(step, now);
+    /// Spends the code everywhere it matches, wanted or not.
+    fn spend(&mut self, code: &Code, tries: &[Try], now: Timestamp) {
+        for ((_, credential), one) in self.credentials_mut().zip(tries) {
+            match one.found {
+                Match::Live(step) if one.counts => credential.succeed(step, now),
+                Match::Live(step) => credential.spend(step),
+                Match::None | Match::Spent => {}
             }
-            credential.spend(matched);
         }
         for (_, issued) in self.issued_codes_mut() {
             if issued.is_live() && issued.equals(code) {
@@ -115,21 +102,19 @@ impl Account {
         }
     }
 
-    /// One failed request is one failure, whatever was tried; each candidate keeps its own budget besides. A guess
-    /// at a secret counts wherever that is enrolled, or each enrolment would add a budget to it.
-    fn count_failure(&mut self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) {
+    /// One failed request is one failure, whatever was tried; each candidate keeps its own budget besides.
+    fn count_failure(
+        &mut self,
+        code: &Code,
+        tries: &[Try],
+        wanted: OtpTypes,
+        now: Timestamp,
+        policy: &Policy,
+    ) {
         self.otp_throttle.fail(now, policy);
-        let cost = |totp: &Totp| {
-            let twins = self.credentials().filter(|(_, twin)| twin.totp == *totp);
-            let tried = twins.filter(|(kind, twin)| {
-                wanted.contains(*kind) && twin.takes(code) && !twin.is_suspended(now, policy)
-            });
-            tried.map(|(_, twin)| twin.guess_cost(now, policy)).max()
-        };
-        let costs: Vec<_> = self.credentials().map(|(_, credential)| cost(&credential.totp)).collect();
-        for ((_, credential), cost) in self.credentials_mut().zip(costs) {
-            if let Some(cost) = cost {
-                credential.count_failure(cost);
+        for ((_, credential), one) in self.credentials_mut().zip(tries) {
+            if one.counts && credential.takes(code) {
+                credential.count_failure(now, policy);
             }
         }
         for (kind, issued) in self.issued_codes_mut() {
@@ -137,12 +122,6 @@ impl Account {
                 issued.count_failure();
             }
         }
-    }
-
-    /// The last accepted step of a secret, wherever it is enrolled.
-    fn last_step_of(&self, totp: &Totp) -> Option<u64> {
-        let twins = self.credentials().filter(|(_, twin)| twin.totp == *totp);
-        twins.filter_map(|(_, twin)| twin.progress.last_step).max()
     }
 
     /// Every TOTP credential with its type: devices, then authenticators.
@@ -165,6 +144,14 @@ impl Account {
         let account = self.account_code.iter_mut().map(|issued| (OtpType::Account, issued));
         account.chain(self.login_code.iter_mut().map(|issued| (OtpType::Login, issued)))
     }
+}
+
+/// One credential's part in an attempt.
+struct Try {
+    found: Match,
+    is_wanted: bool,
+    /// Wanted and not suspended: it can accept the code, and a wrong one is charged to it.
+    counts: bool,
 }
 
 #[derive(Default)]

@@ -113,6 +113,7 @@ proptest! {
             if account.verify(&code, types, now, &policy) == Verification::Accepted {
                 prop_assert!(accepted.insert((secret.bytes().to_vec(), step)), "{action:?}");
             }
+            prop_assert_eq!(&account.devices[0].progress, &account.authenticators[0].progress);
             account.otp_throttle.clear();
         }
     }

@@ -99,7 +99,7 @@ pub fn read_record(line: &str, reading: &Reading) -> Result<Provisioned, RecordE
     }
     let record: Record = serde_json::from_str(line).map_err(|error| describe(&error))?;
     let mut warnings = Vec::new();
-    let account = Account {
+    let mut account = Account {
         email: record.email.as_deref().map(check_email).transpose()?,
         registered_at: time("registeredAt", record.registered_at.as_deref())?,
         pin: pin(&record, reading)?,
@@ -120,6 +120,7 @@ pub fn read_record(line: &str, reading: &Reading) -> Result<Provisioned, RecordE
         )?,
         ..Account::default()
     };
+    account.unite_progress();
     Ok(Provisioned { id: account_id(&record, reading.issuers)?, account, warnings })
 }
 

@@ -31,6 +31,15 @@ impl Route {
     pub fn plain(path: &'static str, methods: MethodRouter<Arc<Context>>) -> Self {
         Self { path, is_versioned: false, methods }
     }
+
+    /// Where it is found.
+    pub fn paths(&self) -> Vec<String> {
+        if self.is_versioned {
+            VERSIONS.iter().map(|version| format!("/user/{version}{}", self.path)).collect()
+        } else {
+            vec![self.path.to_owned()]
+        }
+    }
 }
 
 /// The public listener's routes. An operation is one file with a function `route`, and one line here.
@@ -44,13 +53,9 @@ pub fn routes() -> Vec<Route> {
 /// If two of them have the same path and method, which any test would find.
 pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> Router {
     let mut api = Router::new();
-    for Route { path, is_versioned, methods } in routes {
-        if is_versioned {
-            for version in VERSIONS {
-                api = api.route(&format!("/user/{version}{path}"), methods.clone());
-            }
-        } else {
-            api = api.route(path, methods);
+    for route in routes {
+        for path in route.paths() {
+            api = api.route(&path, route.methods.clone());
         }
     }
     api.fallback(async || ApiError::new(ErrorCode::NotFound))

@@ -1,12 +1,17 @@
 //! One binary for all that is tested from outside of the library.
 #![cfg(test)]
 
+mod api;
+mod authorization;
 mod cli;
 mod contract;
 mod documents;
+mod faults;
 mod harness;
 mod http;
 mod process;
+mod races;
+mod secrecy;
 mod third_party;
 mod tidy;
 mod tokens;

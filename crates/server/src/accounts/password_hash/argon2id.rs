@@ -1,8 +1,9 @@
 //! How einmal itself hashes passwords and PINs. Slow on purpose: never call it where an account is held.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use data_encoding::BASE64_NOPAD;
 use einmal_core::{Entropy, EntropyError};
+use std::cell::RefCell;
 use zeroize::Zeroizing;
 
 /// OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
@@ -21,6 +22,12 @@ pub enum HashingError {
     Argon2(argon2::Error),
 }
 
+thread_local! {
+    /// Kept for the thread's next hash: blocks of 19 MiB that come and go leave an allocator's heap in pieces, ten
+    /// times as large as what is in use.
+    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The PHC string of a fresh hash.
 pub fn hash_argon2id(secret: &[u8], entropy: &dyn Entropy) -> Result<String, HashingError> {
     let mut salt = [0; SALT_BYTES];
@@ -28,8 +35,12 @@ pub fn hash_argon2id(secret: &[u8], entropy: &dyn Entropy) -> Result<String, Has
     let parameters =
         Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).map_err(HashingError::Argon2)?;
     let mut hash = Zeroizing::new([0; HASH_BYTES]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
-        .hash_password_into(secret, &salt, hash.as_mut())
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    MEMORY
+        .with_borrow_mut(|memory| {
+            memory.resize(argon2.params().block_count(), Block::new());
+            argon2.hash_password_into_with_memory(secret, &salt, hash.as_mut(), memory)
+        })
         .map_err(HashingError::Argon2)?;
     Ok(format!(
         "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${}${}",

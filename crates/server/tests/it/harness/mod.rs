@@ -5,3 +5,4 @@ pub(crate) mod installation;
 pub(crate) mod issuer;
 pub(crate) mod program;
 pub(crate) mod service;
+pub(crate) mod wire;

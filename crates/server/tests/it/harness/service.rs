@@ -2,11 +2,14 @@
 
 use super::clock::HandClock;
 use super::issuer::{Issuer, SigningKey, with};
-use einmal::accounts::{IssuerNames, Keyring, Reading, read_record};
+use crate::http::client::Client as Wire;
+use einmal::accounts::{IssuerNames, Keyring, Outcome, Reading, read_record};
 use einmal::clock::Clock;
 use einmal::config::{Config, Document, Environment};
 use einmal::entropy::SystemEntropy;
 use einmal::run::{self, Running};
+use einmal::store::{SwapOutcome, Version};
+use einmal_core::account::{Account, AccountId};
 use einmal_core::otp::{Algorithm, Secret, Totp};
 use einmal_core::policy::Policy;
 use reqwest::{Client, RequestBuilder};
@@ -56,6 +59,16 @@ impl Service {
         Self { running, issuer, key, clock, client, directory, settings }
     }
 
+    /// One more service beside this one, on the same store.
+    pub(crate) async fn start_beside(&self) -> Running {
+        start(self.directory.path(), &self.issuer, &self.clock, &self.settings).await
+    }
+
+    /// A connection that sends the very bytes it is given.
+    pub(crate) async fn connect(&self) -> Wire {
+        Wire::connect(self.running.address).await
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.running.address)
     }
@@ -76,12 +89,40 @@ impl Service {
             Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now: self.clock.now() };
         let account = read_record(&record.to_string(), &reading).unwrap();
         let outcomes = self.running.accounts().insert(&[(account.id, account.account)]).await.unwrap();
-        assert_eq!(outcomes, [einmal::store::SwapOutcome::Swapped]);
+        assert_eq!(outcomes, [SwapOutcome::Swapped]);
     }
 
     /// An account with one device that has [`SECRET`].
     pub(crate) async fn provision_device(&self, subject: &str) {
         self.provision(&json!({ "id": subject, "deviceTotps": [{ "secret": SECRET }] })).await;
+    }
+
+    /// An account as a value, for what no import can make.
+    pub(crate) async fn insert(&self, subject: &str, account: Account) {
+        let outcomes = self.running.accounts().insert(&[(id(subject), account)]).await.unwrap();
+        assert_eq!(outcomes, [SwapOutcome::Swapped]);
+    }
+
+    /// What is in the store of an account, without an attempt and without a write.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        subject: &str,
+        look: impl Fn(&Account) -> T + Send + Sync + 'static,
+    ) -> T {
+        let looked = self.running.accounts().update(id(subject), move |account| Seen(look(account))).await;
+        looked.unwrap().unwrap().0
+    }
+
+    /// Failed attempts with codes since the last success.
+    pub(crate) async fn failures(&self, subject: &str) -> u32 {
+        self.look(subject, |account| account.otp_throttle.failures).await
+    }
+
+    /// The versions of the account's rows: any write changes one.
+    pub(crate) async fn versions(&self, subject: &str) -> (Version, Version) {
+        let loaded = self.running.accounts().store().load_many(vec![id(subject)]).await.unwrap();
+        let stored = loaded.into_iter().next().flatten().unwrap();
+        (stored.guard.version, stored.vault.version)
     }
 
     /// The code of [`SECRET`], some steps from now.
@@ -136,7 +177,20 @@ impl Service {
     }
 }
 
-fn write_keyring(path: &Path) {
+fn id(subject: &str) -> AccountId {
+    AccountId::new("main", subject)
+}
+
+/// What a look at an account found: nothing to write, whatever it is.
+struct Seen<T>(T);
+
+impl<T: Send + 'static> Outcome for Seen<T> {
+    fn is_evaluated(&self) -> bool {
+        false
+    }
+}
+
+pub(crate) fn write_keyring(path: &Path) {
     fs::write(path, Keyring::generate(&SystemEntropy).unwrap().as_bytes()).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -150,6 +204,7 @@ fn configuration(directory: &Path, issuer: &Issuer, settings: &str) -> Config {
     let path = directory.join("einmal.toml");
     let text = format!(
         "[http]\nlisten = \"127.0.0.1:0\"\nmanagement_listen = \"127.0.0.1:0\"\ndrain = \"0s\"\n\
+         public_url = \"http://einmal.test\"\n\
          [keyring]\nfile = \"einmal.keys\"\n\
          [[issuers]]\nissuer = \"{}\"\naudiences = [\"einmal\"]\n{settings}\n",
         issuer.url()

@@ -79,6 +79,12 @@ async fn end_under_load(signal: Signal) {
     let mut idle = Client::connect(serving.address).await;
     assert_eq!(idle.request(request(&installation.token("idle"), "000000")).await.status, 404);
 
+    installation.import_device("late");
+    let late_request = request(&installation.token("late"), &code_at(step() + 1));
+    let (begun, rest) = late_request.split_at(30);
+    let mut late = Client::connect(serving.address).await;
+    late.send(begun).await;
+
     let under_load = answered.wait_for(|answered| *answered > 300);
     timeout(PATIENCE, under_load).await.expect("the load takes too long").unwrap();
     let signalled = Instant::now();
@@ -90,6 +96,9 @@ async fn end_under_load(signal: Signal) {
     }
     assert!(idle.is_closed().await);
     assert!(newcomers.await.unwrap() > 0);
+    // Nobody listens any more, and what had begun to come in is still finished.
+    assert_eq!(late.request(rest).await.status, 204);
+    assert!(late.is_closed().await);
     assert_eq!(serving.program.exit().await.code(), Some(0), "{}", serving.program.stdout());
     assert!(signalled.elapsed() < GRACE, "took {:?}", signalled.elapsed());
 }

@@ -1,0 +1,44 @@
+//! The whole service as its clients see it: over HTTP, with real tokens, on a real store.
+
+mod answers;
+mod body;
+mod lockout;
+mod subjects;
+mod verify_otp;
+
+use crate::harness::clock::NOW;
+use crate::harness::service::{SECRET, Service};
+use einmal::clock::Clock;
+use einmal_core::Timestamp;
+use einmal_core::account::{Account, Credential, IssuedCode, Progress};
+use einmal_core::otp::{Algorithm, Code, Secret, Totp};
+
+/// Another secret than the demo device's.
+pub(crate) const OTHER_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+/// A code that the server made, good for five minutes.
+pub(crate) fn issued(service: &Service, code: &str) -> IssuedCode {
+    IssuedCode::new(Code::parse(code).unwrap(), service.clock.now().plus_seconds(300))
+}
+
+pub(crate) fn credential(secret: &str) -> Credential {
+    Credential {
+        id: uuid::Uuid::nil(),
+        label: None,
+        created_at: Timestamp::from_seconds(NOW),
+        totp: Totp::new(Secret::from_base32(secret).unwrap(), Algorithm::Sha1, 6, 30).unwrap(),
+        progress: Progress::default(),
+    }
+}
+
+/// One of each kind: a device with [`SECRET`], an authenticator with [`OTHER_SECRET`], 135790 as the account
+/// code and 246801 as the login code.
+pub(crate) fn with_everything(service: &Service) -> Account {
+    Account {
+        devices: vec![credential(SECRET)],
+        authenticators: vec![credential(OTHER_SECRET)],
+        account_code: Some(issued(service, "135790")),
+        login_code: Some(issued(service, "246801")),
+        ..Account::default()
+    }
+}

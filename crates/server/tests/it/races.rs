@@ -1,0 +1,145 @@
+//! Many requests at the same moment. However they fall, one code is accepted once, and guesses are counted.
+
+use crate::api::issued;
+use crate::harness::service::Service;
+use crate::harness::wire::JSON;
+use crate::http::client::{Answer, Client};
+use einmal_core::account::Account;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+/// Sends the requests at once, each on a connection of its own.
+async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
+    let start = Arc::new(Barrier::new(requests.len()));
+    let mut clients = JoinSet::new();
+    for (address, request) in requests {
+        let start = Arc::clone(&start);
+        clients.spawn(async move {
+            let mut client = Client::connect(address).await;
+            start.wait().await;
+            client.request(request).await
+        });
+    }
+    clients.join_all().await
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
+    let body = json!({ "otp": code, "types": types }).to_string();
+    let request = service.verify_request(subject, &[JSON], body);
+    let answers = all_at_once(vec![(service.running.address, request); width]).await;
+    assert_eq!((count(&answers, 204), count(&answers, 404)), (1, width - 1), "{subject} {code} {types:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_with_one_code_exactly_one_is_accepted_5() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    for (width, rounds) in [(16, 60), (64, 40)] {
+        for _ in 0..rounds {
+            race(&service, "alice", &service.code(0), &[], width).await;
+            service.clock.advance(30);
+        }
+    }
+    assert_eq!(service.failures("alice").await, 0, "those that lost are replays and no guesses");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_with_one_issued_code_exactly_one_is_accepted_7() {
+    let service = Service::start().await;
+    for round in 0..20 {
+        for kind in ["account", "login"] {
+            let account = match kind {
+                "account" => Account { account_code: Some(issued(&service, "135790")), ..Account::default() },
+                _ => Account { login_code: Some(issued(&service, "135790")), ..Account::default() },
+            };
+            let subject = format!("{kind}-{round}");
+            service.insert(&subject, account).await;
+            race(&service, &subject, "135790", &[kind], 64).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_to_two_services_on_one_store_exactly_one_is_accepted_4() {
+    let service = Service::start().await;
+    let beside = service.start_beside().await;
+    assert_ne!(beside.address, service.running.address);
+    service.provision_device("alice").await;
+    for _ in 0..40 {
+        let body = json!({ "otp": service.code(0) }).to_string();
+        let request = service.verify_request("alice", &[JSON], body);
+        let requests = (0..32).map(|number| {
+            let address = if number % 2 == 0 { service.running.address } else { beside.address };
+            (address, request.clone())
+        });
+        let answers = all_at_once(requests.collect()).await;
+        assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 31));
+        service.clock.advance(30);
+    }
+    assert_eq!(service.failures("alice").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn failures_that_two_services_see_at_once_are_all_counted_103() {
+    let service = Service::start().await;
+    let beside = service.start_beside().await;
+    for round in 0..20 {
+        let subject = format!("alice-{round}");
+        service.provision_device(&subject).await;
+        let requests = (0..16).map(|number| {
+            let body = json!({ "otp": service.wrong_code(number) }).to_string();
+            let address = if number % 2 == 0 { service.running.address } else { beside.address };
+            (address, service.verify_request(&subject, &[JSON], body))
+        });
+        let answers = all_at_once(requests.collect()).await;
+        assert_eq!(count(&answers, 404), 16);
+        let evaluated = answers.iter().filter(|answer| answer.header("retry-after").is_none()).count();
+        assert_eq!((evaluated, service.failures(&subject).await), (5, 5));
+    }
+}
+
+/// More than may wait for one account: 200 of which one has the right code.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_200_guesses_at_once_five_are_looked_at_and_counted_103() {
+    const GUESSES: usize = 200;
+    const ROUNDS: usize = 30;
+    let service = Service::start().await;
+    let (mut hits, mut crowded) = (0, 0);
+    for round in 0..ROUNDS {
+        let subject = format!("alice-{round}");
+        service.provision_device(&subject).await;
+        // Spread over all places, in an order of its own.
+        let place = (round * 73 + 41) % GUESSES;
+        let requests = (0..GUESSES).map(|number| {
+            let code = if number == place { service.code(0) } else { service.wrong_code(number) };
+            let request = service.verify_request(&subject, &[JSON], json!({ "otp": code }).to_string());
+            (service.running.address, request)
+        });
+        let answers = all_at_once(requests.collect()).await;
+        let accepted = count(&answers, 204);
+        let evaluated = answers
+            .iter()
+            .filter(|answer| answer.status == 404 && answer.header("retry-after").is_none())
+            .count();
+        let turned_away: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+        assert_eq!(accepted + count(&answers, 404) + turned_away.len(), GUESSES);
+        assert!(turned_away.iter().all(|answer| answer.code() == "unavailable"));
+        assert!(turned_away.iter().all(|answer| answer.header("retry-after").is_some()));
+        // A hit gives five more tries: up to four failures before it, and five after.
+        let expected = if accepted == 0 { 5..=5 } else { 5..=9 };
+        assert!(expected.contains(&evaluated), "{evaluated} wrong guesses looked at, {accepted} accepted");
+        assert_eq!(service.failures(&subject).await, 5);
+        hits += accepted;
+        crowded += turned_away.len();
+    }
+    // 5 in 200 is the chance of each round; ten of thirty happen once in ten million runs.
+    assert!(hits < 10, "{hits} hits in {ROUNDS} rounds");
+    assert!(crowded > 0, "nobody was turned away");
+}
