@@ -1,9 +1,9 @@
 //! A page in the user's browser must not reach the try-out server by a name that its owner points to loopback
 //! (DNS rebinding): only loopback's own names are answered.
 
-use crate::api::error::{ApiError, ErrorCode};
 use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -38,9 +38,9 @@ fn is_named(request: &Request, names: &[String]) -> bool {
     host.is_some_and(|host| names.iter().any(|name| name.eq_ignore_ascii_case(host)))
 }
 
+/// As text: this stands in front of the layer that makes error documents.
 fn refusal() -> Response {
-    let error = ApiError::new(ErrorCode::BadRequest);
-    error.detail("This try-out server answers to the names of loopback only.").into_response()
+    (StatusCode::BAD_REQUEST, "This try-out server answers to the names of loopback only.\n").into_response()
 }
 
 #[cfg(test)]
