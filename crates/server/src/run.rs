@@ -117,11 +117,12 @@ pub async fn start(
     config: Config,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    shutdown: Shutdown,
 ) -> Result<Running, StartError> {
     let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service).await?;
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
-    let parts = Parts { config, clock, entropy, accounts, listener };
+    let parts = Parts { config, clock, entropy, accounts, listener, shutdown };
     parts.start(Vec::new(), Some(management), |router| router).await
 }
 
@@ -132,6 +133,7 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     pub accounts: Accounts,
     pub listener: TcpListener,
+    pub shutdown: Shutdown,
 }
 
 impl Parts {
@@ -143,8 +145,7 @@ impl Parts {
         management: Option<TcpListener>,
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
-        let Self { config, clock, entropy, accounts, listener } = self;
-        let shutdown = Shutdown::new(config.http.drain);
+        let Self { config, clock, entropy, accounts, listener, shutdown } = self;
         let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
         let ready =
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
@@ -176,7 +177,11 @@ impl Parts {
             listeners.spawn(http::serve(management, private, refuse, limits, shutdown.clone()));
         }
 
-        verifier.discover().await?;
+        if let Err(error) = verifier.discover().await {
+            // What has been accepted meanwhile must not live on.
+            shutdown.begin();
+            return Err(error.into());
+        }
         spawn_refresh(verifier, shutdown.clone());
         Ok(Running { address, management_address, shutdown, listeners, accounts })
     }

@@ -7,9 +7,9 @@ use crate::store::KeyId;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, LessSafeKey, UnboundKey};
 use data_encoding::BASE64;
 use einmal_core::{Entropy, EntropyError};
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -62,6 +62,20 @@ impl Keyring {
             keys.push((id, key));
         }
         if keys.is_empty() { Err(KeyringError::Empty) } else { Ok(Self { keys }) }
+    }
+
+    /// Makes a file with one key, readable by its owner only. Never over one that exists, and never half of one:
+    /// that would be taken for a broken keyring at the next start.
+    pub fn create(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
+        let text = Self::generate(entropy).map_err(io::Error::other)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        written.and_then(|()| File::open(directory)?.sync_all()).inspect_err(|_| {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(path);
+        })
     }
 
     /// The text of a new keyring with one key.

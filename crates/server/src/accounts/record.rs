@@ -89,6 +89,8 @@ struct TotpRecord {
 }
 
 const MAX_LABEL_CHARACTERS: usize = 64;
+/// A last step may have been moved on by whoever made a restored copy safe.
+const MOST_STEPS_AHEAD: u64 = 20;
 const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Reads one line. A clear PIN or password is hashed here, which takes some 14 ms.
@@ -275,6 +277,12 @@ fn credential(place: &str, record: &TotpRecord, reading: &Reading) -> Result<Cre
             at("label"),
             format!("expected at most {MAX_LABEL_CHARACTERS} characters"),
         ));
+    }
+    // Seconds in the place of steps would lock the account for good, without a word.
+    let latest = totp.step_at(reading.now).saturating_add(MOST_STEPS_AHEAD);
+    if record.last_step.is_some_and(|step| step > latest) {
+        let expected = format!("expected the number of a period since 1970, now at most {latest}");
+        return Err(RecordError::at(at("lastStep"), expected));
     }
     Ok(Credential {
         id,

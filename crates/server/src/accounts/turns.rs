@@ -6,11 +6,15 @@ use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 const SHARDS: usize = 64;
 /// Attempts that may wait for one account.
 const MAX_WAITING: usize = 64;
+/// With a store that is slow to refuse, the last of many would wait for minutes; a client has gone by then.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Turns {
     hasher: RandomState,
@@ -26,7 +30,7 @@ impl Default for Turns {
 /// Accounts whose turn somebody has, with those who wait for it.
 type Shard = HashMap<AccountId, VecDeque<oneshot::Sender<Turn>>>;
 
-/// Too many wait for this account already.
+/// Too many wait for this account, or for too long.
 #[derive(Debug)]
 pub(super) struct Crowded;
 
@@ -57,7 +61,7 @@ impl Turns {
         };
         match waiting {
             None => Ok(Turn { turns: Arc::clone(self), id: id.clone() }),
-            Some(receiver) => receiver.await.map_err(|_| Crowded),
+            Some(receiver) => timeout(LONGEST_WAIT, receiver).await.ok().and_then(Result::ok).ok_or(Crowded),
         }
     }
 
@@ -115,6 +119,15 @@ mod tests {
             assert!(waiter.await.unwrap().is_ok());
         }
         assert!(turns.shard(&id()).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_forever_for_a_turn() {
+        let turns = Arc::new(Turns::default());
+        let first = turns.take(&id()).await.unwrap();
+        assert!(turns.take(&id()).await.is_err());
+        drop(first);
+        assert!(turns.take(&id()).await.is_ok());
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Put into a response's extensions by an operation that has something to tell the log beside the status.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome(pub &'static str);
+pub struct LoggedOutcome(pub &'static str);
 
 /// Around every route and fallback of a router.
 #[derive(Clone)]
@@ -112,7 +112,8 @@ impl<F> Answering<F> {
         }
         insert_headers(response.headers_mut(), &self.id);
         let outcome = error.as_ref().map(|error| error.code().as_str());
-        let outcome = outcome.or_else(|| response.extensions().get::<Outcome>().map(|outcome| outcome.0));
+        let outcome =
+            outcome.or_else(|| response.extensions().get::<LoggedOutcome>().map(|outcome| outcome.0));
         let cause = error.as_ref().and_then(ApiError::cause);
         let route = self.route.as_ref().map_or("", MatchedPath::as_str);
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);

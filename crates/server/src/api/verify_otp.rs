@@ -4,7 +4,7 @@ use super::document::Document;
 use super::error::{ApiError, ErrorCode};
 use super::faults::Faults;
 use super::negotiate::AcceptsJson;
-use super::request::Outcome;
+use super::request::LoggedOutcome;
 use super::router::Route;
 use super::throttled::throttled;
 use crate::auth::caller::{Caller, Operation};
@@ -41,7 +41,7 @@ async fn verify_otp(
     let decide = move |account: &mut Account| account.verify(&code, types, now, &policy);
     match context.accounts.update(caller.account().clone(), decide).await? {
         Some(Verification::Accepted) => {
-            Ok((StatusCode::NO_CONTENT, Extension(Outcome("accepted"))).into_response())
+            Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("accepted"))).into_response())
         }
         Some(Verification::Refused(Refusal::Wrong)) => Err(invalid("wrong")),
         Some(Verification::Refused(Refusal::Replayed)) => Err(invalid("used before")),

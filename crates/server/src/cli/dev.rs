@@ -1,12 +1,13 @@
 //! `einmal dev`: everything at once, for trying out.
 
+use super::foreground::run_until_signal;
 use super::{Failure, say};
-use crate::dev::{self, DevError, Options};
-use crate::http::Signals;
+use crate::dev::{self, Options};
 use crate::{config, process, telemetry};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Try einmal out: a store, a token issuer and a demo account, all built in. NOT for production
 ///
@@ -30,19 +31,22 @@ impl DevCommand {
         telemetry::init(&config::Log::for_people()).map_err(|error| refused(&error))?;
         process::log_panics_by_place();
         // Removed when it goes out of scope.
-        let temporary =
-            tempfile::Builder::new().prefix("einmal-dev-").tempdir().map_err(|error| refused(&error))?;
-        let data = self.data.as_deref().unwrap_or(temporary.path());
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
-        runtime.block_on(async {
-            let signals = Signals::catch().map_err(|error| refused(&error))?;
-            let options = Options { listen: self.listen, data, expose: self.expose };
-            let running = dev::start(&options).await.map_err(|error: DevError| refused(&error))?;
-            let program = std::env::current_exe().unwrap_or_else(|_| "einmal".into());
-            say(dev::lines(running.address, &program.to_string_lossy()))?;
-            tokio::spawn(signals.obey(running.shutdown.clone()));
-            running.finished().await;
-            Ok(())
-        })
+        let temporary;
+        let data = if let Some(data) = &self.data {
+            data
+        } else {
+            let made = tempfile::Builder::new().prefix("einmal-dev-").tempdir();
+            temporary = made.map_err(|error| refused(&error))?;
+            temporary.path()
+        };
+        let options = Options { listen: self.listen, data, expose: self.expose };
+        run_until_signal(
+            Duration::ZERO,
+            async |shutdown| dev::start(&options, shutdown).await,
+            |running| {
+                let program = std::env::current_exe().unwrap_or_else(|_| "einmal".into());
+                say(dev::lines(running.address, &program.to_string_lossy()))
+            },
+        )
     }
 }

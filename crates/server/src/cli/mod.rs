@@ -4,6 +4,7 @@ mod accounts_import;
 mod code;
 mod config_check;
 mod dev;
+mod foreground;
 mod keys_generate;
 mod serve;
 

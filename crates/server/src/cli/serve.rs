@@ -1,9 +1,9 @@
 //! `einmal serve`: the service.
 
+use super::foreground::run_until_signal;
 use super::{ConfigFile, Failure};
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
-use crate::http::Signals;
 use crate::{process, run, telemetry};
 use clap::Args;
 use std::sync::Arc;
@@ -25,18 +25,16 @@ impl ServeCommand {
         telemetry::init(&config.log).map_err(|error| refused(&error))?;
         process::log_panics_by_place();
         process::harden();
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
-        runtime.block_on(async {
-            let signals = Signals::catch().map_err(|error| refused(&error))?;
-            let running = run::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy))
-                .await
-                .map_err(|error| refused(&error))?;
+        let drain = config.http.drain;
+        let start = async |shutdown| {
+            run::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy), shutdown).await
+        };
+        run_until_signal(drain, start, |running| {
             let (address, management) = (running.address, running.management_address);
             tracing::info!(%address, %management, "serving");
-            tokio::spawn(signals.obey(running.shutdown.clone()));
-            running.finished().await;
-            tracing::info!("stopped");
             Ok(())
-        })
+        })?;
+        tracing::info!("stopped");
+        Ok(())
     }
 }

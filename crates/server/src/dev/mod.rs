@@ -12,12 +12,13 @@ use crate::auth::{Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
+use crate::http::Shutdown;
 use crate::run::{self, Parts, Purpose, Running, StartError};
 use einmal_core::policy::Policy;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub enum DevError {
 
 const ISSUER_NAME: &str = "main";
 
-pub async fn start(options: &Options<'_>) -> Result<Running, DevError> {
+pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running, DevError> {
     if !options.listen.ip().is_loopback() && !options.expose {
         return Err(DevError::Exposed(options.listen));
     }
@@ -64,7 +65,7 @@ pub async fn start(options: &Options<'_>) -> Result<Running, DevError> {
     let mut routes = issuer::routes(issuer);
     routes.push(demo::route(address));
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let parts = Parts { config, clock, entropy, accounts, listener };
+    let parts = Parts { config, clock, entropy, accounts, listener, shutdown };
     let expose = options.expose;
     Ok(parts.start(routes, None, |router| host::guard(router, address, expose)).await?)
 }
@@ -73,7 +74,12 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
     let data = |error| DevError::Data(options.data.display().to_string(), error);
     DirBuilder::new().recursive(true).mode(0o700).create(options.data).map_err(data)?;
     let keyring = options.data.join("einmal.keys");
-    make_keyring(&keyring).map_err(|error| DevError::Data(keyring.display().to_string(), error))?;
+    match Keyring::create(&keyring, &SystemEntropy) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(DevError::Data(keyring.display().to_string(), error));
+        }
+        _ => {}
+    }
     Ok(Config {
         http: Http {
             listen: options.listen,
@@ -90,16 +96,6 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
         totp_issuer_label: "einmal".to_owned(),
         log: Log::for_people(),
     })
-}
-
-/// Unless there is one.
-fn make_keyring(path: &Path) -> io::Result<()> {
-    let text = Keyring::generate(&SystemEntropy).map_err(io::Error::other)?;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 fn settings(issuer: &issuer::Issuer) -> IssuerSettings {

@@ -7,6 +7,7 @@ use einmal::accounts::{IssuerNames, Keyring, Outcome, Reading, read_record};
 use einmal::clock::Clock;
 use einmal::config::{Config, Document, Environment};
 use einmal::entropy::SystemEntropy;
+use einmal::http::Shutdown;
 use einmal::run::{self, Running};
 use einmal::store::{SwapOutcome, Version};
 use einmal_core::account::{Account, AccountId};
@@ -197,7 +198,8 @@ pub(crate) fn write_keyring(path: &Path) {
 
 async fn start(directory: &Path, issuer: &Issuer, clock: &Arc<HandClock>, settings: &str) -> Running {
     let config = configuration(directory, issuer, settings);
-    run::start(config, Arc::clone(clock) as _, Arc::new(SystemEntropy)).await.unwrap()
+    let shutdown = Shutdown::new(config.http.drain);
+    run::start(config, Arc::clone(clock) as _, Arc::new(SystemEntropy), shutdown).await.unwrap()
 }
 
 fn configuration(directory: &Path, issuer: &Issuer, settings: &str) -> Config {

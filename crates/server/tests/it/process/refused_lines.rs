@@ -50,6 +50,10 @@ const MEMBERS: &[(&str, &str)] = &[
     (r#""issuer":"other""#, "issuer: \"other\" is not configured, expected one of main"),
     (r#""deviceTotps":[{}]"#, "deviceTotps[0]: expected secret or uri"),
     (
+        r#""deviceTotps":[{"secret":"GEZDGNBVGY3TQOJQGE","lastStep":1795408425}]"#,
+        "deviceTotps[0].lastStep: expected the number of a period since 1970, now at most ",
+    ),
+    (
         r#""deviceTotps":[{"secret":"GEZDGNBVGY3TQOJQGE"},{"secret":"MFRGGZDF"}]"#,
         "deviceTotps[1].secret: the secret has 5 bytes, expected 10 to 128",
     ),

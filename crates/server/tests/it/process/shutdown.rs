@@ -2,7 +2,8 @@
 
 use super::load::accounts;
 use crate::harness::installation::{Installation, Serving, code_at, step};
-use crate::harness::program::PATIENCE;
+use crate::harness::issuer::Answer;
+use crate::harness::program::{PATIENCE, Program};
 use crate::http::client::Client;
 use rustix::process::Signal;
 use std::net::SocketAddr;
@@ -138,4 +139,21 @@ async fn a_second_signal_exits_at_once_with_1() {
         assert_eq!(serving.program.exit().await.code(), Some(1));
         assert!(signalled.elapsed() < Duration::from_secs(2));
     }
+}
+
+/// The issuer takes the request for its keys and says nothing, which is waited for for 5 seconds.
+#[tokio::test]
+async fn a_signal_ends_a_service_that_still_starts() {
+    let installation = Installation::new().await;
+    installation.issuer.answer(&installation.issuer.discovery_path(), Answer::Silent);
+    let mut program = Program::start(&mut installation.einmal(&["serve"]));
+    let deadline = Instant::now() + PATIENCE;
+    while installation.issuer.requests().is_empty() {
+        assert!(Instant::now() < deadline, "the issuer is not asked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    program.signal(Signal::TERM);
+    let signalled = Instant::now();
+    assert_eq!(program.exit().await.code(), Some(0));
+    assert!(signalled.elapsed() < Duration::from_secs(3), "it waited for its issuer");
 }
