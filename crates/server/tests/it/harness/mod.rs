@@ -6,3 +6,9 @@ pub(crate) mod issuer;
 pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod wire;
+
+/// Whether `scripts/test --long` asks for the long form of what has one.
+#[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("EINMAL_TEST_LONG").is_some()
+}

@@ -2,26 +2,20 @@
 
 use super::load::{Accepted, Load, accounts};
 use crate::harness::installation::{Installation, Serving, code_at, step, wrong_code};
+use crate::harness::is_long;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Set to a hundred for a long look.
-const ROUNDS_VARIABLE: &str = "EINMAL_TEST_CRASH_ROUNDS";
 const ACCOUNTS: usize = 4_000;
 const LONGEST_RESTART: Duration = Duration::from_secs(2);
-
-#[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
-fn rounds() -> usize {
-    std::env::var(ROUNDS_VARIABLE).map_or(3, |rounds| rounds.parse().expect("a number"))
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_before_a_kill_is_refused_after_it() {
     let installation = Installation::new().await;
     let mut serving = Arc::new(installation.serve().await);
-    for round in 0..rounds() {
+    for round in 0..if is_long() { 100 } else { 3 } {
         let tokens = accounts(&installation, &format!("round-{round}"), ACCOUNTS);
         let mut load = Load::start(&serving, &tokens);
         load.has_accepted(200 + 100 * (round % 10)).await;
