@@ -31,7 +31,8 @@ impl From<Output> for Run {
 /// The program with an environment of its own, so that nothing of the test's leaks in.
 pub(crate) fn einmal(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(arguments).env_clear().stdin(Stdio::null());
+    // A program that is killed leaves its temporary files behind: where `cargo clean` finds them.
+    command.args(arguments).env_clear().env("TMPDIR", env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
     command
 }
 
