@@ -17,7 +17,7 @@ mod verified_tokens;
 pub use algorithm::Algorithm;
 pub use discovery::FetchError;
 pub use linked_identity::LinkedIdentitySettings;
-pub use settings::{IssuerSettings, SettingsError};
+pub use settings::{IssuerSettings, SettingsError, trusted_url};
 
 use crate::clock::Clock;
 use claims::{Claims, Lifetime};

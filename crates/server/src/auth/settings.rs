@@ -52,12 +52,11 @@ impl IssuerSettings {
         if self.name.is_empty() {
             return Err(value("name", "", "a short name such as main"));
         }
-        let issuer = Url::parse(&self.issuer)
-            .ok()
-            .filter(|url| is_secure(url) && is_plain(url) && url.query().is_none())
+        let issuer = trusted_url(&self.issuer)
+            .filter(|url| url.query().is_none())
             .ok_or_else(|| value("issuer", &without_password(&self.issuer), URL_EXPECTED))?;
         if let Some(uri) = &self.jwks_uri
-            && !(is_secure(uri) && is_plain(uri))
+            && !is_trusted(uri)
         {
             return Err(value("jwks_uri", &without_password(uri.as_str()), URL_EXPECTED));
         }
@@ -96,8 +95,13 @@ impl IssuerSettings {
     }
 }
 
-fn is_plain(url: &Url) -> bool {
-    url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+/// An address that keys may come from.
+pub fn trusted_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(is_trusted)
+}
+
+fn is_trusted(url: &Url) -> bool {
+    is_secure(url) && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
 
 /// The message goes to a log.

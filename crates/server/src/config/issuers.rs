@@ -2,8 +2,7 @@
 
 use super::keys::Key;
 use super::section::Section;
-use crate::auth::{Algorithm, IssuerSettings, LinkedIdentitySettings};
-use url::{Host, Url};
+use crate::auth::{Algorithm, IssuerSettings, LinkedIdentitySettings, trusted_url};
 
 pub(super) const KEYS: &[Key] = &[
     Key::value("name"),
@@ -114,18 +113,4 @@ fn is_name(text: &str) -> bool {
 /// An issuer identifier has no query (OpenID Connect Discovery 1.0 section 3).
 fn is_issuer(text: &str) -> bool {
     trusted_url(text).is_some() && !text.contains('?')
-}
-
-/// Over plain http anybody on the way could exchange the keys, and with them whose tokens are good.
-fn trusted_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    let trusted = plain && (url.scheme() == "https" && url.has_host() || url.scheme() == "http" && loopback);
-    trusted.then_some(url)
 }
