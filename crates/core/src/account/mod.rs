@@ -7,6 +7,7 @@ mod otp_types;
 mod pin;
 mod provision;
 mod throttle;
+mod unlock;
 mod verify;
 
 pub use codes::{CodeState, IssuedCode};

@@ -264,3 +264,26 @@ fn a_step_that_one_enrolment_of_a_secret_has_accepted_is_spent_for_another_that_
     let right = code_of(&account.devices[0], NOON, 0);
     assert_eq!(verify(&mut account, &right, DEVICE, NOON), REPLAYED);
 }
+
+#[test]
+fn an_unlock_lifts_waits_and_suspensions_and_brings_nothing_back_that_was_spent() {
+    let policy = Policy::default();
+    let mut account = with_device(1);
+    account.account_code = Some(issued("402913", 300));
+    let spent = code_of(&account.devices[0], NOON, 0);
+    assert_eq!(verify(&mut account, &spent, DEVICE, NOON), Verification::Accepted);
+    for _ in 0..5 {
+        let wrong = wrong_code(&account, NOON, 6);
+        verify(&mut account, &wrong, OtpTypes::DEFAULT, NOON);
+    }
+    account.devices[0].progress.failures = 100;
+    account.pin_throttle.failures = Policy::PIN_FAILURES;
+
+    account.unlock();
+    assert!(!account.devices[0].is_suspended(NOON, &policy));
+    assert_eq!(verify(&mut account, &spent, DEVICE, NOON), REPLAYED);
+    let next = code_of(&account.devices[0], NOON, 1);
+    assert_eq!(verify(&mut account, &next, DEVICE, NOON), Verification::Accepted);
+    assert_eq!(account.account_code.map(|code| code.state), Some(CodeState::Dead));
+    assert_eq!(account.pin_throttle.failures, Policy::PIN_FAILURES, "a dead PIN stays dead");
+}

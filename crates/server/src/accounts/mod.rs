@@ -1,7 +1,9 @@
 //! Accounts as values over a store that only sees sealed parts: encode, seal, update. Nothing below `api` and
 //! `cli` may read or write an account in another way.
 
+mod administer;
 mod encode;
+mod export;
 mod import;
 mod keyring;
 pub mod password_hash;
@@ -10,6 +12,7 @@ mod seal;
 mod turns;
 mod update;
 
+pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Notice, Report};
 pub use keyring::{Keyring, KeyringError};
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, read_record};

@@ -10,9 +10,6 @@ use einmal_core::account::{Account, AccountId, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
 
-/// Lost rounds after which an account counts as fought over.
-const MAX_ROUNDS: usize = 8;
-
 /// The accounts of one store under one keyring.
 #[derive(Clone)]
 pub struct Accounts {
@@ -74,6 +71,9 @@ pub enum OpenError {
 const CHECK_VALUE: &str = "keyring-check";
 
 impl Accounts {
+    /// Lost rounds after which an account counts as fought over.
+    pub(super) const MAX_ROUNDS: usize = 8;
+
     /// Refuses a keyring that did not seal what the store holds; a new store is marked with it.
     pub async fn open(
         store: Arc<dyn Store>,
@@ -115,6 +115,16 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    pub(super) async fn load(&self, id: &AccountId) -> Result<Option<SealedAccount>, UpdateError> {
+        self.inner.load(id).await
+    }
+
+    pub(super) fn open_stored(&self, id: &AccountId, stored: &SealedAccount) -> Result<Account, UpdateError> {
+        self.inner.open(id, stored).map(|opened| opened.account)
+    }
+}
+
 /// An account as it was loaded.
 struct Opened {
     account: Account,
@@ -130,12 +140,12 @@ impl Inner {
         decide: impl Fn(&mut Account) -> T + Send + Sync,
     ) -> Result<Option<T>, UpdateError> {
         let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
-        for round in 0..=MAX_ROUNDS {
+        for round in 0..=Accounts::MAX_ROUNDS {
             let Some(stored) = self.load(id).await? else { return Ok(None) };
             let mut opened = self.open(id, &stored)?;
             let outcome = decide(&mut opened.account);
             let (swap, changed) = self.next(id, &opened)?;
-            let is_last = round == MAX_ROUNDS;
+            let is_last = round == Accounts::MAX_ROUNDS;
             if !changed && (is_last || !outcome.is_evaluated()) {
                 return Ok(Some(outcome));
             }

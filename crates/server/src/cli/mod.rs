@@ -1,6 +1,12 @@
 //! The command line: one file per command. The only place that prints, and the only one that knows exit codes.
 
+mod account;
+mod accounts_delete;
+mod accounts_export;
 mod accounts_import;
+mod accounts_list;
+mod accounts_show;
+mod accounts_unlock;
 mod code;
 mod config_check;
 mod dev;
@@ -45,6 +51,11 @@ enum Command {
 #[derive(Subcommand)]
 enum AccountsCommand {
     Import(accounts_import::ImportCommand),
+    Show(accounts_show::ShowCommand),
+    List(accounts_list::ListCommand),
+    Unlock(accounts_unlock::UnlockCommand),
+    Delete(accounts_delete::DeleteCommand),
+    Export(accounts_export::ExportCommand),
 }
 
 #[derive(Subcommand)]
@@ -93,7 +104,14 @@ pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Dev(command) => command.run(),
         Command::Serve(command) => command.run(),
-        Command::Accounts(AccountsCommand::Import(command)) => command.run(),
+        Command::Accounts(command) => match command {
+            AccountsCommand::Import(command) => command.run(),
+            AccountsCommand::Show(command) => command.run(),
+            AccountsCommand::List(command) => command.run(),
+            AccountsCommand::Unlock(command) => command.run(),
+            AccountsCommand::Delete(command) => command.run(),
+            AccountsCommand::Export(command) => command.run(),
+        },
         Command::Keys(KeysCommand::Generate(command)) => command.run(),
         Command::Config(ConfigCommand::Check(command)) => command.run(),
         Command::Code(command) => command.run(),

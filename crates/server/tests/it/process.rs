@@ -1,5 +1,6 @@
 //! The program as a process, as an operator has it: killed, ended, misconfigured, filled with accounts.
 
+mod accounts;
 mod core_dumps;
 mod crash;
 mod descriptors;

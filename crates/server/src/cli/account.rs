@@ -1,0 +1,59 @@
+//! The account that a command is about, and the accounts of the configured store.
+
+use super::{ConfigFile, Failure};
+use crate::accounts::Accounts;
+use crate::config::Administration;
+use crate::{process, run};
+use clap::Args;
+use einmal_core::account::AccountId;
+use std::fmt::Display;
+
+/// One account.
+#[derive(Args)]
+pub(super) struct AccountChoice {
+    /// Subject of the account's tokens
+    id: String,
+    /// Name of its issuer, if there are several
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+}
+
+impl AccountChoice {
+    pub(super) fn resolve(&self, config: &Administration) -> Result<AccountId, Failure> {
+        let known = config.issuer_names.join(", ");
+        let issuer = match (&self.issuer, config.issuer_names.as_slice()) {
+            (Some(name), names) if names.contains(name) => name,
+            (Some(name), _) => {
+                return Err(Failure::Usage(format!(
+                    "--issuer {name:?} is not configured, expected one of {known}"
+                )));
+            }
+            (None, [only]) => only,
+            (None, _) => return Err(Failure::Usage(format!("--issuer is missing, expected one of {known}"))),
+        };
+        Ok(AccountId::new(issuer.as_str(), self.id.as_str()))
+    }
+
+    /// What is said where there is none.
+    pub(super) fn absent(&self) -> Failure {
+        Failure::Refused(format!("there is no account {:?}", self.id))
+    }
+}
+
+/// Runs `work` on the accounts of the configured store.
+pub(super) fn with_accounts<T>(
+    config: &ConfigFile,
+    work: impl AsyncFnOnce(&Administration, &Accounts) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let config = config.open()?.administration()?;
+    process::harden();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
+    runtime.block_on(async {
+        let opened = run::open_accounts(&config.store, &config.keyring, run::Purpose::Service).await;
+        work(&config, &opened.map_err(|error| refused(&error))?).await
+    })
+}
+
+pub(super) fn refused(error: &dyn Display) -> Failure {
+    Failure::Refused(error.to_string())
+}

@@ -1,0 +1,43 @@
+//! `einmal accounts unlock`: lifts waits and suspensions of one account.
+
+use super::account::{AccountChoice, refused, with_accounts};
+use super::{ConfigFile, Failure, say};
+use crate::accounts::Outcome;
+use clap::Args;
+use einmal_core::account::Account;
+
+/// Let the owner of one account try again at once
+///
+/// Lifts waits after wrong codes and passwords, and the suspension of secrets that took too many guesses. Codes that
+/// were used stay used; a PIN that was guessed at too often stays dead until a new one is set. Exit code 1 if there is
+/// no such account.
+#[derive(Args)]
+pub(super) struct UnlockCommand {
+    #[command(flatten)]
+    account: AccountChoice,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+struct Unlocked;
+
+impl Outcome for Unlocked {
+    fn is_evaluated(&self) -> bool {
+        true
+    }
+}
+
+impl UnlockCommand {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        with_accounts(&self.config, async |config, accounts| {
+            let id = self.account.resolve(config)?;
+            let unlock = |account: &mut Account| {
+                account.unlock();
+                Unlocked
+            };
+            let unlocked = accounts.update(id.clone(), unlock).await.map_err(|error| refused(&error))?;
+            unlocked.ok_or_else(|| self.account.absent())?;
+            say(format_args!("unlocked {:?}", id.subject()))
+        })
+    }
+}
