@@ -46,6 +46,7 @@ pub(super) fn with_accounts<T>(
     work: impl AsyncFnOnce(&Administration, &Accounts) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let config = config.open()?.administration()?;
+    // Secrets pass through, of an import even in clear.
     process::harden();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
     runtime.block_on(async {

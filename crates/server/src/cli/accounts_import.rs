@@ -1,10 +1,10 @@
 //! `einmal accounts import`: accounts from NDJSON, beside a running service if need be.
 
+use super::account::{refused, with_accounts};
 use super::{ConfigFile, Failure, complain, say};
-use crate::accounts::{Import, ImportError, IssuerNames, Notice, Report};
+use crate::accounts::{Import, IssuerNames, Notice, Report};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
-use crate::{process, run};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
@@ -29,20 +29,14 @@ pub(super) struct ImportCommand {
 
 impl ImportCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        // Clear secrets pass through.
-        process::harden();
-        let config = self.config.open()?.administration()?;
+        // Before a store is made: a wrong name is a wrong command line.
         let (input, size) = self.open()?;
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Refused(error.to_string()))?;
         let progress = progress_bar(size);
-        let result = runtime.block_on(async {
-            let accounts = run::open_accounts(&config.store, &config.keyring, run::Purpose::Service)
-                .await
-                .map_err(|error| Failure::Refused(error.to_string()))?;
+        let report = with_accounts(&self.config, async |config, accounts| {
             let issuers =
                 IssuerNames(config.issuer_names.iter().map(|name| Arc::from(name.as_str())).collect());
             let import = Import {
-                accounts: &accounts,
+                accounts,
                 issuers: &issuers,
                 policy: &config.policy,
                 entropy: &SystemEntropy,
@@ -50,10 +44,10 @@ impl ImportCommand {
                 replace: self.replace,
             };
             let tell = |notice| show(&notice, &progress);
-            import.run(input, tell).await.map_err(|error: ImportError| Failure::Refused(error.to_string()))
+            import.run(input, tell).await.map_err(|error| refused(&error))
         });
         progress.finish_and_clear();
-        conclude(&result?)
+        conclude(&report?)
     }
 
     fn open(&self) -> Result<(Box<dyn BufRead>, Option<u64>), Failure> {
