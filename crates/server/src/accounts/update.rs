@@ -9,6 +9,7 @@ use crate::store::{Expected, SealedAccount, Store, StoreError, Swap, SwapOutcome
 use einmal_core::account::{Account, AccountId, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The accounts of one store under one keyring.
 #[derive(Clone)]
@@ -113,9 +114,7 @@ impl Accounts {
         let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
         Ok(self.inner.store.swap_many(swaps).await?)
     }
-}
 
-impl Accounts {
     pub(super) async fn load(&self, id: &AccountId) -> Result<Option<SealedAccount>, UpdateError> {
         self.inner.load(id).await
     }
@@ -133,6 +132,15 @@ struct Opened {
     vault_version: Version,
 }
 
+/// An account as it is to be written, before the seals.
+struct Unsealed {
+    guard: Zeroizing<Vec<u8>>,
+    /// Only if it changed.
+    vault: Option<Zeroizing<Vec<u8>>>,
+    /// Of the vault that the guard belongs to: the one above, or the one that is there.
+    vault_version: Version,
+}
+
 impl Inner {
     async fn update<T: Outcome>(
         &self,
@@ -144,12 +152,14 @@ impl Inner {
             let Some(stored) = self.load(id).await? else { return Ok(None) };
             let mut opened = self.open(id, &stored)?;
             let outcome = decide(&mut opened.account);
-            let (swap, changed) = self.next(id, &opened)?;
+            let next = self.encode(&opened)?;
             let is_last = round == Accounts::MAX_ROUNDS;
-            if !changed && (is_last || !outcome.is_evaluated()) {
+            // The guard holds the version of the vault, so that it tells of every change.
+            if *next.guard == *opened.plain.guard && (is_last || !outcome.is_evaluated()) {
                 return Ok(Some(outcome));
             }
-            if !is_last && self.swap(swap).await? == SwapOutcome::Swapped {
+            let expected = Expected::Version(opened.version);
+            if !is_last && self.swap(self.seal(id.clone(), expected, &next)?).await? == SwapOutcome::Swapped {
                 return Ok(Some(outcome));
             }
         }
@@ -180,30 +190,28 @@ impl Inner {
         Ok(Opened { account, plain, version: stored.guard.version, vault_version })
     }
 
-    /// The write that makes the changed account durable, and whether it changes anything but the version.
-    fn next(&self, id: &AccountId, opened: &Opened) -> Result<(Swap, bool), UpdateError> {
+    /// What a changed account is to be written as; the same guard as before if nothing changed.
+    fn encode(&self, opened: &Opened) -> Result<Unsealed, UpdateError> {
         let vault = encode_vault(&opened.account)?;
-        let vault_changed = *vault != *opened.plain.vault;
-        let (vault_version, vault) = if vault_changed {
-            let version = self.draw_version()?;
-            (version, Some(self.keyring.seal(Part::Vault, id, version, &vault, self.entropy.as_ref())?))
-        } else {
-            (opened.vault_version, None)
-        };
-        let guard = encode_guard(&opened.account, vault_version)?;
-        let changed = *guard != *opened.plain.guard;
-        let guard =
-            self.keyring.seal(Part::Guard, id, self.draw_version()?, &guard, self.entropy.as_ref())?;
-        Ok((Swap { id: id.clone(), expected: Expected::Version(opened.version), guard, vault }, changed))
+        let vault = (*vault != *opened.plain.vault).then_some(vault);
+        let vault_version = if vault.is_some() { self.draw_version()? } else { opened.vault_version };
+        Ok(Unsealed { guard: encode_guard(&opened.account, vault_version)?, vault, vault_version })
     }
 
     fn new_account(&self, id: AccountId, account: &Account) -> Result<Swap, UpdateError> {
-        let entropy = self.entropy.as_ref();
         let vault_version = self.draw_version()?;
-        let vault = self.keyring.seal(Part::Vault, &id, vault_version, &encode_vault(account)?, entropy)?;
         let guard = encode_guard(account, vault_version)?;
-        let guard = self.keyring.seal(Part::Guard, &id, self.draw_version()?, &guard, entropy)?;
-        Ok(Swap { id, expected: Expected::Absent, guard, vault: Some(vault) })
+        let unsealed = Unsealed { guard, vault: Some(encode_vault(account)?), vault_version };
+        self.seal(id, Expected::Absent, &unsealed)
+    }
+
+    fn seal(&self, id: AccountId, expected: Expected, unsealed: &Unsealed) -> Result<Swap, UpdateError> {
+        let seal =
+            |part, version, plain: &[u8]| self.keyring.seal(part, &id, version, plain, self.entropy.as_ref());
+        let guard = seal(Part::Guard, self.draw_version()?, &unsealed.guard)?;
+        let vault = unsealed.vault.as_ref().map(|vault| seal(Part::Vault, unsealed.vault_version, vault));
+        let vault = vault.transpose()?;
+        Ok(Swap { id, expected, guard, vault })
     }
 
     fn draw_version(&self) -> Result<Version, EntropyError> {
