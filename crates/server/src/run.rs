@@ -7,7 +7,6 @@ use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
 use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
-use crate::entropy::SystemEntropy;
 use crate::http::{self, Limits, Refuse, Shutdown};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{Store, StoreError};
@@ -61,6 +60,7 @@ pub async fn open_accounts(
     store: &config::Store,
     keyring: &KeyringSource,
     purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
     let (place, keyring) = match keyring {
         KeyringSource::File(path) => (path.display().to_string(), Keyring::read(path)),
@@ -71,7 +71,7 @@ pub async fn open_accounts(
     let failed = |error| StartError::Accounts { store: name(), error };
     let opened: Arc<dyn Store> = Arc::new(SqliteStore::open(&store.sqlite_path)?);
     check_purpose(&opened, purpose, name).await?;
-    Accounts::open(opened, keyring, Arc::new(SystemEntropy)).await.map_err(failed)
+    Accounts::open(opened, keyring, entropy).await.map_err(failed)
 }
 
 async fn check_purpose(
@@ -119,7 +119,8 @@ pub async fn start(
     entropy: Arc<dyn Entropy>,
     shutdown: Shutdown,
 ) -> Result<Running, StartError> {
-    let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service).await?;
+    let sealing = Arc::clone(&entropy);
+    let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service, sealing).await?;
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
     let parts = Parts { config, clock, entropy, accounts, listener, shutdown };

@@ -1,12 +1,13 @@
 //! The account that a command is about, and the accounts of the configured store.
 
-use super::{ConfigFile, Failure};
+use super::{ConfigFile, Failure, refused};
 use crate::accounts::Accounts;
 use crate::config::Administration;
+use crate::entropy::SystemEntropy;
 use crate::{process, run};
 use clap::Args;
 use einmal_core::account::AccountId;
-use std::fmt::Display;
+use std::sync::Arc;
 
 /// One account.
 #[derive(Args)]
@@ -48,13 +49,15 @@ pub(super) fn with_accounts<T>(
     let config = config.open()?.administration()?;
     // Secrets pass through, of an import even in clear.
     process::harden();
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| refused(&error))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(refused)?;
     runtime.block_on(async {
-        let opened = run::open_accounts(&config.store, &config.keyring, run::Purpose::Service).await;
-        work(&config, &opened.map_err(|error| refused(&error))?).await
+        let opened = run::open_accounts(
+            &config.store,
+            &config.keyring,
+            run::Purpose::Service,
+            Arc::new(SystemEntropy),
+        )
+        .await;
+        work(&config, &opened.map_err(refused)?).await
     })
-}
-
-pub(super) fn refused(error: &dyn Display) -> Failure {
-    Failure::Refused(error.to_string())
 }

@@ -1,7 +1,7 @@
 //! `einmal accounts delete`: erases one account.
 
-use super::account::{AccountChoice, refused, with_accounts};
-use super::{ConfigFile, Failure, say};
+use super::account::{AccountChoice, with_accounts};
+use super::{ConfigFile, Failure, refused, say};
 use clap::Args;
 
 /// Erase one account: its secrets, PIN, password, codes and counters
@@ -19,7 +19,7 @@ impl DeleteCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         with_accounts(&self.config, async |config, accounts| {
             let id = self.account.resolve(config)?;
-            if !accounts.delete(&id).await.map_err(|error| refused(&error))? {
+            if !accounts.delete(&id).await.map_err(refused)? {
                 return Err(self.account.absent());
             }
             say(format_args!("erased {:?}", id.subject()))

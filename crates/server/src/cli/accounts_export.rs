@@ -1,7 +1,7 @@
 //! `einmal accounts export`: accounts as NDJSON, all or one.
 
-use super::account::{refused, with_accounts};
-use super::{ConfigFile, Failure, say};
+use super::account::with_accounts;
+use super::{ConfigFile, Failure, refused, say};
 use crate::accounts::{Secrets, write_record};
 use clap::Args;
 use einmal_core::account::AccountId;
@@ -27,9 +27,9 @@ impl ExportCommand {
         with_accounts(&self.config, async |_, accounts| {
             let mut after: Option<AccountId> = None;
             loop {
-                let page = accounts.page(after, PAGE).await.map_err(|error| refused(&error))?;
+                let page = accounts.page(after, PAGE).await.map_err(refused)?;
                 for (id, account) in &page {
-                    say(write_record(id, account, secrets).map_err(|error| refused(&error))?.as_str())?;
+                    say(write_record(id, account, secrets).map_err(refused)?.as_str())?;
                 }
                 after = match page.into_iter().last() {
                     Some((id, _)) => Some(id),

@@ -1,7 +1,7 @@
 //! `einmal accounts import`: accounts from NDJSON, beside a running service if need be.
 
-use super::account::{refused, with_accounts};
-use super::{ConfigFile, Failure, complain, say};
+use super::account::with_accounts;
+use super::{ConfigFile, Failure, complain, refused, say};
 use crate::accounts::{Import, IssuerNames, Notice, Report};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
@@ -44,7 +44,7 @@ impl ImportCommand {
                 replace: self.replace,
             };
             let tell = |notice| show(&notice, &progress);
-            import.run(input, tell).await.map_err(|error| refused(&error))
+            import.run(input, tell).await.map_err(refused)
         });
         progress.finish_and_clear();
         conclude(&report?)

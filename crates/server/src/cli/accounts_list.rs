@@ -1,7 +1,7 @@
 //! `einmal accounts list`: which accounts there are, page by page.
 
-use super::account::{refused, with_accounts};
-use super::{ConfigFile, Failure, complain, say};
+use super::account::with_accounts;
+use super::{ConfigFile, Failure, complain, refused, say};
 use clap::Args;
 use einmal_core::account::AccountId;
 
@@ -29,7 +29,7 @@ impl ListCommand {
         let limit = self.limit as usize;
         with_accounts(&self.config, async |_, accounts| {
             // One more, to know whether there is more.
-            let page = accounts.store().scan(after, limit + 1).await.map_err(|error| refused(&error))?;
+            let page = accounts.store().scan(after, limit + 1).await.map_err(refused)?;
             for (id, _) in page.iter().take(limit) {
                 say(format_args!("{}\t{}", id.issuer(), id.subject()))?;
             }

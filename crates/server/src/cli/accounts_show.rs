@@ -1,7 +1,7 @@
 //! `einmal accounts show`: one account for people, without its secrets.
 
-use super::account::{AccountChoice, refused, with_accounts};
-use super::{ConfigFile, Failure, say};
+use super::account::{AccountChoice, with_accounts};
+use super::{ConfigFile, Failure, refused, say};
 use crate::accounts::rfc_3339;
 use crate::clock::{Clock, SystemClock};
 use clap::Args;
@@ -24,7 +24,7 @@ impl ShowCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         with_accounts(&self.config, async |config, accounts| {
             let id = self.account.resolve(config)?;
-            let account = accounts.read(&id).await.map_err(|error| refused(&error))?;
+            let account = accounts.read(&id).await.map_err(refused)?;
             let mut account = account.ok_or_else(|| self.account.absent())?;
             say(format_args!("account {:?} of issuer {}", id.subject(), id.issuer()))?;
             for line in describe(&mut account, SystemClock.now(), &config.policy) {

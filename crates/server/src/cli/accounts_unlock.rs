@@ -1,7 +1,7 @@
 //! `einmal accounts unlock`: lifts waits and suspensions of one account.
 
-use super::account::{AccountChoice, refused, with_accounts};
-use super::{ConfigFile, Failure, say};
+use super::account::{AccountChoice, with_accounts};
+use super::{ConfigFile, Failure, refused, say};
 use crate::accounts::Outcome;
 use clap::Args;
 use einmal_core::account::Account;
@@ -35,7 +35,7 @@ impl UnlockCommand {
                 account.unlock();
                 Unlocked
             };
-            let unlocked = accounts.update(id.clone(), unlock).await.map_err(|error| refused(&error))?;
+            let unlocked = accounts.update(id.clone(), unlock).await.map_err(refused)?;
             unlocked.ok_or_else(|| self.account.absent())?;
             say(format_args!("unlocked {:?}", id.subject()))
         })

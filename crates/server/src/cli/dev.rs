@@ -1,7 +1,7 @@
 //! `einmal dev`: everything at once, for trying out.
 
 use super::foreground::run_until_signal;
-use super::{Failure, say};
+use super::{Failure, refused, say};
 use crate::dev::{self, Options};
 use crate::{config, process, telemetry};
 use clap::Args;
@@ -27,8 +27,7 @@ pub(super) struct DevCommand {
 
 impl DevCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
-        telemetry::init(&config::Log::for_people()).map_err(|error| refused(&error))?;
+        telemetry::init(&config::Log::for_people()).map_err(refused)?;
         process::log_panics_by_place();
         // Removed when it goes out of scope.
         let temporary;
@@ -36,7 +35,7 @@ impl DevCommand {
             data
         } else {
             let made = tempfile::Builder::new().prefix("einmal-dev-").tempdir();
-            temporary = made.map_err(|error| refused(&error))?;
+            temporary = made.map_err(refused)?;
             temporary.path()
         };
         let options = Options { listen: self.listen, data, expose: self.expose };

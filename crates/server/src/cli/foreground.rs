@@ -1,6 +1,6 @@
 //! A service in the foreground, as `serve` and `dev` run it: until a signal ends it, also while it still starts.
 
-use super::Failure;
+use super::{Failure, refused};
 use crate::http::{Shutdown, Signals};
 use crate::run::Running;
 use std::fmt::Display;
@@ -13,14 +13,13 @@ pub(super) fn run_until_signal<E: Display>(
     start: impl AsyncFnOnce(Shutdown) -> Result<Running, E>,
     started: impl FnOnce(&Running) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let refused = |error: &dyn Display| Failure::Refused(error.to_string());
-    let runtime = Runtime::new().map_err(|error| refused(&error))?;
+    let runtime = Runtime::new().map_err(refused)?;
     runtime.block_on(async {
         let shutdown = Shutdown::new(drain);
-        let signals = Signals::catch().map_err(|error| refused(&error))?;
+        let signals = Signals::catch().map_err(refused)?;
         tokio::spawn(signals.obey(shutdown.clone()));
         let running = tokio::select! {
-            running = start(shutdown.clone()) => running.map_err(|error| refused(&error))?,
+            running = start(shutdown.clone()) => running.map_err(refused)?,
             () = shutdown.begun() => return Ok(()),
         };
         started(&running)?;

@@ -93,6 +93,11 @@ pub(crate) enum Failure {
     Usage(String),
 }
 
+/// For whatever an error of the library says.
+pub(crate) fn refused(error: impl Display) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())

@@ -1,7 +1,7 @@
 //! `einmal serve`: the service.
 
 use super::foreground::run_until_signal;
-use super::{ConfigFile, Failure};
+use super::{ConfigFile, Failure, refused};
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::{process, run, telemetry};
@@ -21,8 +21,7 @@ pub(super) struct ServeCommand {
 impl ServeCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let config = self.config.open()?.service()?;
-        let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
-        telemetry::init(&config.log).map_err(|error| refused(&error))?;
+        telemetry::init(&config.log).map_err(refused)?;
         process::log_panics_by_place();
         process::harden();
         let drain = config.http.drain;

@@ -55,7 +55,8 @@ pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running,
         return Err(DevError::Exposed(options.listen));
     }
     let config = config(options)?;
-    let accounts = run::open_accounts(&config.store, &config.keyring, Purpose::Trial).await?;
+    let accounts =
+        run::open_accounts(&config.store, &config.keyring, Purpose::Trial, Arc::new(SystemEntropy)).await?;
     make_demo_account(&accounts, &config.policy).await?;
     let listener = run::listen(options.listen)?;
     let address = run::local_address(&listener);
