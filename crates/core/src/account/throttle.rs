@@ -40,6 +40,14 @@ impl Throttle {
         }
     }
 
+    /// Takes the first `failures` back: what was counted up to an attempt that turned out right.
+    pub fn forgive(&mut self, failures: u32, policy: &Policy) {
+        self.failures = self.failures.saturating_sub(failures);
+        if self.failures < policy.free_failures {
+            self.waits_until = None;
+        }
+    }
+
     /// Only a success, an unlock or a new secret clears the count; time alone does not.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -2,6 +2,7 @@
 //! it here and says where it is; where it does not, these tests say so, and on a build machine they fail.
 
 mod openid_provider;
+mod password_hashes;
 mod pyotp;
 
 use std::path::PathBuf;
