@@ -5,16 +5,23 @@ mod administer;
 mod encode;
 mod export;
 mod import;
+mod key_use;
 mod keyring;
 pub mod password_hash;
 mod record;
+mod reseal;
+mod rows;
 mod seal;
 mod turns;
 mod update;
 
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Notice, Report};
-pub use keyring::{Keyring, KeyringError};
+pub use key_use::{KeyUse, RowCount};
+pub use keyring::{
+    Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
+};
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, read_record};
+pub use reseal::{ResealNotice, ResealReport};
 pub use seal::SealError;
 pub use update::{Accounts, OpenError, Outcome, UpdateError};

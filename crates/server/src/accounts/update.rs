@@ -2,10 +2,12 @@
 //! account is believed only when its swap has returned.
 
 use super::encode::{Encoded, decode, encode_guard, encode_vault};
-use super::keyring::Keyring;
+use super::keyring::{Following, Keyring, LiveKeyring, SealingKey};
 use super::seal::{Part, SealError};
 use super::turns::Turns;
-use crate::store::{Expected, SealedAccount, Store, StoreError, Swap, SwapOutcome, Version};
+use crate::store::{
+    Expected, KeyId, SealedAccount, Store, StoreError, Swap, SwapOutcome, Version, claim_property,
+};
 use einmal_core::account::{Account, AccountId, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
@@ -19,7 +21,8 @@ pub struct Accounts {
 
 struct Inner {
     store: Arc<dyn Store>,
-    keyring: Keyring,
+    keyring: Arc<LiveKeyring>,
+    _following: Option<Following>,
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
 }
@@ -69,29 +72,46 @@ pub enum OpenError {
     Seal(SealError),
 }
 
-const CHECK_VALUE: &str = "keyring-check";
+pub(super) const CHECK_VALUE: &str = "keyring-check";
 
 impl Accounts {
     /// Lost rounds after which an account counts as fought over.
     pub(super) const MAX_ROUNDS: usize = 8;
 
-    /// Refuses a keyring that did not seal what the store holds; a new store is marked with it.
+    /// Refuses a keyring that did not seal what the store holds; a new store is marked with it. From then on a keyring
+    /// from a file follows the file, as long as there are these accounts.
     pub async fn open(
         store: Arc<dyn Store>,
-        keyring: Keyring,
+        keyring: impl Into<LiveKeyring>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        if let Some(value) = store.property(CHECK_VALUE).await? {
-            keyring.open_check_value(&value).map_err(OpenError::WrongKeyring)?;
-        } else {
-            let value = keyring.check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
-            store.set_property(CHECK_VALUE, value).await?;
+        let keyring = Arc::new(keyring.into());
+        let value = match store.property(CHECK_VALUE).await? {
+            Some(value) => value,
+            // Of two who open a new store with different keyrings at once the second is refused.
+            None => {
+                let value = keyring.current().check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
+                claim_property(store.as_ref(), CHECK_VALUE, value).await?
+            }
+        };
+        let mut opened = keyring.current().open_check_value(&value);
+        if matches!(opened, Err(SealError::UnknownKey(_))) {
+            // The keys may have been rotated since the file was read.
+            keyring.look_again().await;
+            opened = keyring.current().open_check_value(&value);
         }
-        Ok(Self { inner: Arc::new(Inner { store, keyring, entropy, turns: Arc::default() }) })
+        opened.map_err(OpenError::WrongKeyring)?;
+        let following = keyring.follow();
+        let turns = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { store, keyring, _following: following, entropy, turns }) })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
+    }
+
+    pub fn keyring(&self) -> &LiveKeyring {
+        &self.inner.keyring
     }
 
     /// Runs `decide` on the account and makes the outcome durable. `None` where there is no account: nothing is
@@ -110,7 +130,9 @@ impl Accounts {
 
     /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.
     pub async fn insert(&self, accounts: &[(AccountId, Account)]) -> Result<Vec<SwapOutcome>, UpdateError> {
-        let swaps = accounts.iter().map(|(id, account)| self.inner.new_account(id.clone(), account));
+        let keyring = self.inner.keyring.current();
+        let swaps =
+            accounts.iter().map(|(id, account)| self.inner.new_account(&keyring, id.clone(), account));
         let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
         Ok(self.inner.store.swap_many(swaps).await?)
     }
@@ -119,17 +141,54 @@ impl Accounts {
         self.inner.load(id).await
     }
 
+    pub(super) async fn open_loaded(
+        &self,
+        id: &AccountId,
+        stored: &SealedAccount,
+    ) -> Result<Account, UpdateError> {
+        self.inner.open(id, stored).await.map(|opened| opened.account)
+    }
+
+    /// The same account sealed by the key that seals now, both parts with versions that were never there before; `None`
+    /// if it is so already.
+    pub(super) fn resealed(
+        &self,
+        keyring: Arc<Keyring>,
+        id: &AccountId,
+        stored: &SealedAccount,
+    ) -> Result<Option<Swap>, UpdateError> {
+        let seals = keyring.sealing_after(stored.guard.key_id).id;
+        if (stored.guard.key_id, stored.vault.key_id) == (seals, seals) {
+            return Ok(None);
+        }
+        let opened = open_with(keyring, id, stored)?;
+        let vault_version = self.inner.draw_version()?;
+        let guard = encode_guard(&opened.account, vault_version)?;
+        let unsealed = Unsealed { guard, vault: Some(opened.plain.vault), vault_version };
+        let key = opened.keyring.sealing_after(opened.guard_key);
+        self.inner.seal(key, id.clone(), Expected::Version(opened.version), &unsealed).map(Some)
+    }
+
+    pub(super) fn entropy(&self) -> &dyn Entropy {
+        self.inner.entropy.as_ref()
+    }
+
+    /// With the keys that are known: for whoever goes through many accounts and must not wait for each that needs a
+    /// key that nobody has.
     pub(super) fn open_stored(&self, id: &AccountId, stored: &SealedAccount) -> Result<Account, UpdateError> {
-        self.inner.open(id, stored).map(|opened| opened.account)
+        open_with(self.inner.keyring.current(), id, stored).map(|opened| opened.account)
     }
 }
 
 /// An account as it was loaded.
 struct Opened {
+    /// What opened it also seals what follows: one round sees one keyring.
+    keyring: Arc<Keyring>,
     account: Account,
     plain: Encoded,
     version: Version,
     vault_version: Version,
+    guard_key: KeyId,
 }
 
 /// An account as it is to be written, before the seals.
@@ -150,7 +209,7 @@ impl Inner {
         let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
         for round in 0..=Accounts::MAX_ROUNDS {
             let Some(stored) = self.load(id).await? else { return Ok(None) };
-            let mut opened = self.open(id, &stored)?;
+            let mut opened = self.open(id, &stored).await?;
             let outcome = decide(&mut opened.account);
             let next = self.encode(&opened)?;
             let is_last = round == Accounts::MAX_ROUNDS;
@@ -158,8 +217,12 @@ impl Inner {
             if *next.guard == *opened.plain.guard && (is_last || !outcome.is_evaluated()) {
                 return Ok(Some(outcome));
             }
-            let expected = Expected::Version(opened.version);
-            if !is_last && self.swap(self.seal(id.clone(), expected, &next)?).await? == SwapOutcome::Swapped {
+            if is_last {
+                break;
+            }
+            let key = opened.keyring.sealing_after(opened.guard_key);
+            let swap = self.seal(key, id.clone(), Expected::Version(opened.version), &next)?;
+            if self.swap(swap).await? == SwapOutcome::Swapped {
                 return Ok(Some(outcome));
             }
         }
@@ -177,17 +240,14 @@ impl Inner {
         Ok(outcomes.into_iter().next().ok_or_else(missing)?)
     }
 
-    fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
-        let plain = Encoded {
-            guard: self.keyring.open(Part::Guard, id, &stored.guard)?,
-            vault: self.keyring.open(Part::Vault, id, &stored.vault)?,
-        };
-        let (account, vault_version) = decode(&plain)?;
-        // An old vault put beside a newer guard would bring back spent codes and replaced secrets.
-        if vault_version != stored.vault.version {
-            return Err(UpdateError::Torn);
+    async fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
+        match open_with(self.keyring.current(), id, stored) {
+            Err(UpdateError::Seal(SealError::UnknownKey(_))) => {
+                self.keyring.look_again().await;
+                open_with(self.keyring.current(), id, stored)
+            }
+            opened => opened,
         }
-        Ok(Opened { account, plain, version: stored.guard.version, vault_version })
     }
 
     /// What a changed account is to be written as; the same guard as before if nothing changed.
@@ -198,16 +258,21 @@ impl Inner {
         Ok(Unsealed { guard: encode_guard(&opened.account, vault_version)?, vault, vault_version })
     }
 
-    fn new_account(&self, id: AccountId, account: &Account) -> Result<Swap, UpdateError> {
+    fn new_account(&self, keyring: &Keyring, id: AccountId, account: &Account) -> Result<Swap, UpdateError> {
         let vault_version = self.draw_version()?;
         let guard = encode_guard(account, vault_version)?;
         let unsealed = Unsealed { guard, vault: Some(encode_vault(account)?), vault_version };
-        self.seal(id, Expected::Absent, &unsealed)
+        self.seal(keyring.sealing(), id, Expected::Absent, &unsealed)
     }
 
-    fn seal(&self, id: AccountId, expected: Expected, unsealed: &Unsealed) -> Result<Swap, UpdateError> {
-        let seal =
-            |part, version, plain: &[u8]| self.keyring.seal(part, &id, version, plain, self.entropy.as_ref());
+    fn seal(
+        &self,
+        key: &SealingKey,
+        id: AccountId,
+        expected: Expected,
+        unsealed: &Unsealed,
+    ) -> Result<Swap, UpdateError> {
+        let seal = |part, version, plain: &[u8]| key.seal(part, &id, version, plain, self.entropy.as_ref());
         let guard = seal(Part::Guard, self.draw_version()?, &unsealed.guard)?;
         let vault = unsealed.vault.as_ref().map(|vault| seal(Part::Vault, unsealed.vault_version, vault));
         let vault = vault.transpose()?;
@@ -219,4 +284,18 @@ impl Inner {
         self.entropy.fill(&mut bytes)?;
         Ok(Version::from_be_bytes(bytes))
     }
+}
+
+fn open_with(keyring: Arc<Keyring>, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
+    let plain = Encoded {
+        guard: keyring.open(Part::Guard, id, &stored.guard)?,
+        vault: keyring.open(Part::Vault, id, &stored.vault)?,
+    };
+    let (account, vault_version) = decode(&plain)?;
+    // An old vault put beside a newer guard would bring back spent codes and replaced secrets.
+    if vault_version != stored.vault.version {
+        return Err(UpdateError::Torn);
+    }
+    let (version, guard_key) = (stored.guard.version, stored.guard.key_id);
+    Ok(Opened { keyring, account, plain, version, vault_version, guard_key })
 }

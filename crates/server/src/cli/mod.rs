@@ -11,7 +11,12 @@ mod code;
 mod config_check;
 mod dev;
 mod foreground;
+mod keyring_file;
 mod keys_generate;
+mod keys_list;
+mod keys_reseal;
+mod keys_retire;
+mod keys_rotate;
 mod serve;
 
 use crate::config::{ConfigError, Document, Environment};
@@ -61,6 +66,10 @@ enum AccountsCommand {
 #[derive(Subcommand)]
 enum KeysCommand {
     Generate(keys_generate::GenerateCommand),
+    Rotate(keys_rotate::RotateCommand),
+    List(keys_list::ListCommand),
+    Reseal(keys_reseal::ResealCommand),
+    Retire(keys_retire::RetireCommand),
 }
 
 #[derive(Subcommand)]
@@ -117,7 +126,13 @@ pub fn run() -> ExitCode {
             AccountsCommand::Delete(command) => command.run(),
             AccountsCommand::Export(command) => command.run(),
         },
-        Command::Keys(KeysCommand::Generate(command)) => command.run(),
+        Command::Keys(command) => match command {
+            KeysCommand::Generate(command) => command.run(),
+            KeysCommand::Rotate(command) => command.run(),
+            KeysCommand::List(command) => command.run(),
+            KeysCommand::Reseal(command) => command.run(),
+            KeysCommand::Retire(command) => command.run(),
+        },
         Command::Config(ConfigCommand::Check(command)) => command.run(),
         Command::Code(command) => command.run(),
     };
