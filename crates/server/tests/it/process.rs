@@ -9,5 +9,6 @@ mod import;
 mod keys;
 mod load;
 mod refused_lines;
+mod rotation;
 mod serve;
 mod shutdown;

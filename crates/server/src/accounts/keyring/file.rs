@@ -186,3 +186,6 @@ fn replace(path: &Path, old: &Metadata, text: &str) -> io::Result<()> {
 fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,6 @@ impl Drop for Following {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;
