@@ -32,12 +32,12 @@ impl ListCommand {
                 say(line(*id, "NOT IN THE KEYRING", &key_use))?;
             }
             if key_use.unreadable > 0 {
-                say(format_args!("{} accounts cannot be read at all", key_use.unreadable))?;
+                say(format_args!("accounts that cannot be read at all: {}", key_use.unreadable))?;
             }
-            match missing.len() {
-                0 => Ok(()),
-                keys => Err(refused(format_args!("rows need {keys} keys that are not in the keyring"))),
+            if missing.is_empty() {
+                return Ok(());
             }
+            Err(refused("there are rows whose key is not in the keyring"))
         })
     }
 }
@@ -57,6 +57,6 @@ fn line(id: KeyId, role: &str, key_use: &KeyUse) -> String {
 /// What needs the key, in words.
 pub(super) fn needs(id: KeyId, key_use: &KeyUse) -> String {
     let rows = key_use.rows_of(id);
-    let check_value = if key_use.check_value == id { " and the store's check value" } else { "" };
-    format!("{} guards, {} vaults{check_value}", rows.guards, rows.vaults)
+    let check_value = if key_use.check_value == id { ", the store's check value" } else { "" };
+    format!("guards {}, vaults {}{check_value}", rows.guards, rows.vaults)
 }

@@ -6,10 +6,11 @@ use crate::accounts::{ResealNotice, ResealReport};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Rewrite whatever in the store another key than the sealing one has sealed
+/// Rewrite everything in the store that an older key has sealed
 ///
-/// Runs beside `einmal serve`, which it does not disturb, and can be interrupted and run again at any time. Accounts that
-/// cannot be opened are reported and left as they are; exit code 1 if there were any.
+/// Afterwards only the key that seals now is needed. Runs beside `einmal serve`, which it does not disturb, and can be
+/// interrupted and run again at any time. Accounts that cannot be opened are reported and left as they are; exit code 1
+/// if there were any.
 #[derive(Args)]
 pub(super) struct ResealCommand {
     #[command(flatten)]
@@ -27,9 +28,7 @@ impl ResealCommand {
         say(format_args!("{resealed} of {accounts} accounts resealed, {failed} failed"))?;
         match failed {
             0 => Ok(()),
-            _ => {
-                Err(refused(format_args!("{failed} accounts are as they were; their keys are still needed")))
-            }
+            _ => Err(refused("some accounts are as they were, and still need the keys that they needed")),
         }
     }
 }

@@ -6,6 +6,7 @@ mod crash;
 mod descriptors;
 mod dev;
 mod import;
+mod key_commands;
 mod keys;
 mod load;
 mod refused_lines;
