@@ -82,14 +82,8 @@ async fn check_purpose(
     name: impl Fn() -> String,
 ) -> Result<(), StartError> {
     let failed = |error: StoreError| StartError::Accounts { store: name(), error: error.into() };
-    let found = match store.property(Purpose::PROPERTY).await.map_err(failed)? {
-        Some(found) => found,
-        // Of two who open a new store for different purposes at once the second is refused.
-        None => {
-            let claimed = claim_property(store.as_ref(), Purpose::PROPERTY, purpose.name().into()).await;
-            claimed.map_err(failed)?
-        }
-    };
+    let found = claim_property(store.as_ref(), Purpose::PROPERTY, purpose.name().into()).await;
+    let found = found.map_err(failed)?;
     if found == purpose.name().as_bytes() {
         return Ok(());
     }

@@ -85,7 +85,9 @@ impl<F: FnMut(ResealNotice<'_>)> Pass<'_, F> {
                 return Ok(());
             }
         }
-        left.iter().for_each(|(id, _)| self.failed(id, UpdateError::Contended));
+        for (id, _) in &left {
+            self.failed(id, UpdateError::Contended);
+        }
         Ok(())
     }
 

@@ -86,14 +86,8 @@ impl Accounts {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
         let keyring = Arc::new(keyring.into());
-        let value = match store.property(CHECK_VALUE).await? {
-            Some(value) => value,
-            // Of two who open a new store with different keyrings at once the second is refused.
-            None => {
-                let value = keyring.current().check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
-                claim_property(store.as_ref(), CHECK_VALUE, value).await?
-            }
-        };
+        let value = keyring.current().check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
+        let value = claim_property(store.as_ref(), CHECK_VALUE, value).await?;
         let mut opened = keyring.current().open_check_value(&value);
         if matches!(opened, Err(SealError::UnknownKey(_))) {
             // The keys may have been rotated since the file was read.

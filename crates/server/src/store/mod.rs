@@ -109,12 +109,16 @@ pub trait Store: Send + Sync {
     fn probe(&self) -> StoreFuture<'_, ()>;
 }
 
-/// Gives a property its first value. Returns the value that it has: this one, or that of whoever was first.
+/// Gives a property this value if it has none. Returns the value that it has, which of several who do this at once only
+/// one has given it.
 pub async fn claim_property(
     store: &dyn Store,
     name: &'static str,
     value: Vec<u8>,
 ) -> Result<Vec<u8>, StoreError> {
+    if let Some(found) = store.property(name).await? {
+        return Ok(found);
+    }
     match store.swap_property(name, None, value.clone()).await? {
         SwapOutcome::Swapped => Ok(value),
         SwapOutcome::Conflict => {

@@ -62,8 +62,8 @@ impl KeyringFile {
 
     fn check_readers(&self, metadata: &Metadata) -> Result<(), KeyringError> {
         let mode = metadata.permissions().mode() & 0o7777;
-        if !self.group_readable {
-            return if mode & 0o077 == 0 { Ok(()) } else { Err(KeyringError::Exposed(mode)) };
+        if !self.group_readable && mode & 0o077 != 0 {
+            return Err(KeyringError::Exposed(mode));
         }
         if mode & 0o037 != 0 {
             return Err(KeyringError::ExposedToOthers(mode));

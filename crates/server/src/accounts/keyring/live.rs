@@ -87,10 +87,7 @@ impl LiveKeyring {
         let path = file.path.display();
         let reading = file.clone();
         // A disk that does not answer must not hold a thread of the runtime.
-        let read = match tokio::task::spawn_blocking(move || reading.read()).await {
-            Ok(read) => read,
-            Err(_) => return,
-        };
+        let Ok(read) = tokio::task::spawn_blocking(move || reading.read()).await else { return };
         match read {
             Ok(keyring) => {
                 if std::mem::take(&mut looks.is_failing) {

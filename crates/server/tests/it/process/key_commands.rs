@@ -18,9 +18,7 @@ fn keyring(installation: &Installation) -> String {
 /// Ids in the order of the file.
 fn ids(installation: &Installation) -> Vec<String> {
     let text = keyring(installation);
-    text.lines()
-        .filter_map(|line| Some(line.strip_prefix('#').is_none().then(|| line[..8].to_owned())?))
-        .collect()
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| line[..8].to_owned()).collect()
 }
 
 fn succeed(installation: &Installation, arguments: &[&str]) -> Run {
