@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 /// The keyring in use, and where a newer one would be.
 pub struct LiveKeyring {
@@ -72,7 +72,8 @@ impl LiveKeyring {
         self.file.as_ref()?;
         let keyring = Arc::clone(self);
         let task = tokio::spawn(async move {
-            let mut ticks = interval(Self::INTERVAL);
+            // It was read a moment ago.
+            let mut ticks = interval_at(Instant::now() + Self::INTERVAL, Self::INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while let Some(file) = &keyring.file {
                 ticks.tick().await;
