@@ -116,6 +116,6 @@ async fn make_demo_account(accounts: &Accounts, policy: &Policy) -> Result<(), D
     let issuers = IssuerNames(vec![ISSUER_NAME.into()]);
     let reading = Reading { issuers: &issuers, policy, entropy: &SystemEntropy, now: SystemClock.now() };
     let demo = read_record(demo::RECORD, &reading).map_err(|error| DevError::Demo(error.to_string()))?;
-    let inserted = accounts.insert(&[(demo.id, demo.account)]).await;
+    let inserted = accounts.insert([(&demo.id, &demo.account)]).await;
     inserted.map(drop).map_err(|error| DevError::Demo(error.to_string()))
 }

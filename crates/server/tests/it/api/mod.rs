@@ -2,6 +2,7 @@
 
 mod answers;
 mod body;
+pub(crate) mod create_otp;
 mod lockout;
 mod subjects;
 mod verify_otp;
