@@ -38,11 +38,11 @@ fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
          -H \"Authorization: Bearer $(curl -s 'http://{address}/dev/token{query}')\""
     );
     if let Some(body) = body {
-        let live = |secret: &str| format!("$({einmal} code --secret {secret})");
+        let live_code = |secret: &str| format!("$({einmal} code --secret {secret})");
         let body = body
             .replace('"', "\\\"")
-            .replace(DEVICE_CODE, &live(DEVICE_SECRET))
-            .replace(AUTHENTICATOR_CODE, &live(AUTHENTICATOR_SECRET));
+            .replace(DEVICE_CODE, &live_code(DEVICE_SECRET))
+            .replace(AUTHENTICATOR_CODE, &live_code(AUTHENTICATOR_SECRET));
         // Writing to a String cannot fail.
         let _ = write!(line, " \\\n  -H 'Content-Type: application/json' \\\n  -d \"{body}\"");
     }
