@@ -7,8 +7,8 @@ use einmal_core::account::{Account, StoredHash};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-const CREATE: &str = "/user/2025-1/user/otp";
-const PIN: &str = "8299";
+pub(super) const CREATE: &str = "/user/2025-1/user/otp";
+pub(super) const PIN: &str = "8299";
 const PASSWORD: &str = "correct horse";
 /// Of [`PASSWORD`], as bcrypt 5.0 makes it, at the lowest cost.
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
@@ -16,7 +16,7 @@ const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc
 const SLOW_BCRYPT: &str = "$2y$12$3RrIoUP2MlLK/smblu/Mau6FvWn/HphMsIHfHkPRiIWRS3u479iO6";
 
 /// A service with alice, who has PIN and password.
-async fn service() -> Service {
+pub(super) async fn service() -> Service {
     service_with("").await
 }
 

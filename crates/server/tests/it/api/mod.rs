@@ -3,6 +3,7 @@
 mod answers;
 mod body;
 pub(crate) mod create_otp;
+mod create_otp_body;
 mod lockout;
 mod subjects;
 mod verify_otp;
