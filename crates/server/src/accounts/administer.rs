@@ -1,11 +1,77 @@
-//! What an operator does with accounts beside the service: look, go through them, erase. Like every attempt, a
-//! change goes through a version that must still be there.
+//! What operators and support do with accounts: look, go through them, put, unlock, issue a code, erase. Like every
+//! attempt, a change goes through a version that must still be there.
 
-use super::update::{Accounts, UpdateError};
+use super::update::{Accounts, Outcome, UpdateError};
 use crate::store::{SealedAccount, SwapOutcome};
+use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId};
+use einmal_core::otp::Code;
+use einmal_core::policy::Policy;
+use std::sync::Arc;
+
+/// A change that nobody has to prove anything for.
+struct Done<T>(T);
+
+impl<T: Send + 'static> Outcome for Done<T> {
+    fn is_evaluated(&self) -> bool {
+        true
+    }
+}
+
+/// An account as it was put.
+pub enum Put {
+    Created(Account),
+    /// With what outlived the replacement.
+    Replaced(Account),
+}
 
 impl Accounts {
+    /// Makes the account, or puts it in the place of the one that exists, whose last steps, waits and budgets of
+    /// unchanged secrets stay.
+    pub async fn put(&self, id: AccountId, account: Account) -> Result<Put, UpdateError> {
+        let account = Arc::new(account);
+        // A lost round is one in which it was erased or made by somebody else.
+        for _ in 0..Self::MAX_ROUNDS {
+            let successor = Arc::clone(&account);
+            let replace = move |existing: &mut Account| {
+                let mut successor = Account::clone(&successor);
+                successor.inherit(existing);
+                *existing = successor.clone();
+                Done(successor)
+            };
+            if let Some(Done(replaced)) = self.update(id.clone(), replace).await? {
+                return Ok(Put::Replaced(replaced));
+            }
+            let created = Account::clone(&account);
+            let row = (id.clone(), created);
+            if self.insert(std::slice::from_ref(&row)).await?.first() == Some(&SwapOutcome::Swapped) {
+                return Ok(Put::Created(row.1));
+            }
+        }
+        Err(UpdateError::Contended)
+    }
+
+    /// Lifts waits and suspensions; `None` if there is no account.
+    pub async fn unlock(&self, id: AccountId) -> Result<Option<()>, UpdateError> {
+        let unlocked = self.update(id, |account| {
+            account.unlock();
+            Done(())
+        });
+        Ok(unlocked.await?.map(|Done(())| ()))
+    }
+
+    /// Puts `code` in the place of an earlier `login` code, and tells when it expires; `None` if there is no account.
+    pub async fn issue_login_code(
+        &self,
+        id: AccountId,
+        code: Code,
+        now: Timestamp,
+        policy: Arc<Policy>,
+    ) -> Result<Option<Timestamp>, UpdateError> {
+        let issue = move |account: &mut Account| Done(account.issue_login_code(code.clone(), now, &policy));
+        Ok(self.update(id, issue).await?.map(|Done(expires_at)| expires_at))
+    }
+
     /// The account as it is now, without a write.
     pub async fn read(&self, id: &AccountId) -> Result<Option<Account>, UpdateError> {
         match self.load(id).await? {

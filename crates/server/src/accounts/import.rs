@@ -1,8 +1,9 @@
 //! Bringing accounts in, many at a time and in constant memory: a line is taken whole or refused, and what
 //! exists is left alone unless it is to be replaced. Safe beside a running service.
 
+use super::administer::Put;
 use super::record::{IssuerNames, Provisioned, Reading, RecordError, read_record};
-use super::{Accounts, Outcome, UpdateError};
+use super::{Accounts, UpdateError};
 use crate::store::SwapOutcome;
 use einmal_core::account::{Account, AccountId};
 use einmal_core::policy::Policy;
@@ -155,7 +156,7 @@ impl Import<'_> {
                     }
                     under_way.insert(id.clone());
                     let accounts = self.accounts.clone();
-                    replacements.spawn(async move { replace(&accounts, id, account).await });
+                    replacements.spawn(async move { accounts.put(id, account).await });
                 }
                 SwapOutcome::Conflict => report.skipped += 1,
             }
@@ -166,39 +167,13 @@ impl Import<'_> {
 }
 
 /// How many there were.
-async fn finish(replacements: &mut JoinSet<Result<(), UpdateError>>) -> Result<u64, UpdateError> {
+async fn finish(replacements: &mut JoinSet<Result<Put, UpdateError>>) -> Result<u64, UpdateError> {
     let mut count = 0;
     while let Some(finished) = replacements.join_next().await {
         finished.map_err(|_| UpdateError::Panicked)??;
         count += 1;
     }
     Ok(count)
-}
-
-struct Replaced;
-
-impl Outcome for Replaced {
-    fn is_evaluated(&self) -> bool {
-        true
-    }
-}
-
-/// Puts `account` in the place of the one that exists; if that has just been deleted, it becomes a new one.
-async fn replace(accounts: &Accounts, id: AccountId, account: Account) -> Result<(), UpdateError> {
-    let successor = account.clone();
-    let put = move |existing: &mut Account| {
-        let mut successor = successor.clone();
-        successor.inherit(existing);
-        *existing = successor;
-        Replaced
-    };
-    if accounts.update(id.clone(), put).await?.is_some() {
-        return Ok(());
-    }
-    match accounts.insert(&[(id, account)]).await?.first() {
-        Some(SwapOutcome::Swapped) => Ok(()),
-        _ => Err(UpdateError::Contended),
-    }
 }
 
 impl Line {
