@@ -1,5 +1,7 @@
 //! The demo account, the same everywhere, and the lines that show what can be done with it.
 
+use super::ISSUER_NAME;
+use super::issuer::ADMIN_TOKEN;
 use crate::api::router::Route;
 use axum::routing::get;
 use std::fmt::Write;
@@ -46,6 +48,12 @@ pub fn lines(address: SocketAddr, einmal: &str) -> String {
              -H 'Content-Type: application/json' \\\n  -d \"{body}\"\n"
         );
     }
+    let _ = write!(
+        text,
+        "\n# The back office makes a `login` code for a user whose phone is lost: 201.\n\
+         curl -i -X POST http://{address}/admin/accounts/{ISSUER_NAME}/demo/code \\\n  \
+         -H \"Authorization: Bearer $(curl -s 'http://{address}{ADMIN_TOKEN}')\"\n"
+    );
     let _ = write!(
         text,
         "\n# A token for another account: http://{address}/dev/token?sub=somebody\n\

@@ -1,8 +1,10 @@
 //! The whole service as its clients see it: over HTTP, with real tokens, on a real store.
 
+mod admin;
 mod answers;
 mod body;
 mod lockout;
+mod provisioning;
 mod subjects;
 mod verify_otp;
 
