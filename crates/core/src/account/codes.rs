@@ -1,5 +1,6 @@
 //! Codes that the server made: created on demand (`account`) or mailed (`login`).
 
+use super::Account;
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::Policy;
@@ -21,6 +22,15 @@ pub enum CodeState {
     Spent,
     /// Expired, or guessed at too often. For good: a clock that goes back does not revive it.
     Dead,
+}
+
+impl Account {
+    /// Puts a new `account` code in the place of an earlier one. Returns when it expires.
+    pub fn issue_account_code(&mut self, code: Code, now: Timestamp, policy: &Policy) -> Timestamp {
+        let expires_at = now.plus_seconds(policy.account_code_ttl_seconds);
+        self.account_code = Some(IssuedCode::new(code, expires_at));
+        expires_at
+    }
 }
 
 impl IssuedCode {

@@ -5,6 +5,7 @@ mod credential;
 mod id;
 mod otp_types;
 mod pin;
+mod proof;
 mod provision;
 mod throttle;
 mod unlock;
@@ -15,6 +16,7 @@ pub use credential::{Credential, Progress};
 pub use id::AccountId;
 pub use otp_types::{OtpType, OtpTypes};
 pub use pin::{PinFault, check_pin};
+pub use proof::{ProofKind, Reservation, Reserved};
 pub use throttle::{Throttle, Wait};
 pub use verify::{Refusal, Verification};
 

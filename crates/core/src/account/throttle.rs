@@ -11,7 +11,7 @@ pub struct Throttle {
 }
 
 /// Nothing may be evaluated now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// At least 1.
     pub seconds: u64,
@@ -37,6 +37,14 @@ impl Throttle {
             let factor = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
             let seconds = policy.first_wait_seconds.saturating_mul(factor).min(policy.longest_wait_seconds);
             self.waits_until = Some(now.plus_seconds(seconds));
+        }
+    }
+
+    /// Takes the first `failures` back: what was counted up to an attempt that turned out right.
+    pub fn forgive(&mut self, failures: u32, policy: &Policy) {
+        self.failures = self.failures.saturating_sub(failures);
+        if self.failures < policy.free_failures {
+            self.waits_until = None;
         }
     }
 

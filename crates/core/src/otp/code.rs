@@ -1,7 +1,8 @@
 //! A code: 6 to 8 ASCII digits. Never an integer, for leading zeros count; never in a log.
 
+use crate::{Entropy, EntropyError};
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Digits as they were sent or computed. Two codes of different lengths are different.
 #[derive(Clone)]
@@ -38,6 +39,21 @@ impl Code {
             number /= 10;
         }
         code
+    }
+
+    /// Six digits, each of the 1,000,000 codes equally likely.
+    pub fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        const CODES: u32 = 1_000_000;
+        // The rest of the range is drawn again: a remainder alone would favour the lower codes.
+        const FAIR: u32 = u32::MAX - u32::MAX % CODES;
+        loop {
+            let mut bytes = Zeroizing::new([0; 4]);
+            entropy.fill(bytes.as_mut_slice())?;
+            let number = u32::from_be_bytes(*bytes);
+            if number < FAIR {
+                return Ok(Self::from_number(number % CODES, Self::MIN_DIGITS));
+            }
+        }
     }
 
     /// How many digits it has.
@@ -96,6 +112,32 @@ mod tests {
         ] {
             assert_eq!(parsed(sent), None, "{sent:?}");
         }
+    }
+
+    /// Four bytes at a time, in the order given.
+    struct Scripted(std::sync::Mutex<Vec<u32>>);
+
+    impl Entropy for Scripted {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+            bytes.copy_from_slice(&self.0.lock().unwrap().remove(0).to_be_bytes());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_random_code_may_be_any_of_a_million_and_none_is_favoured() {
+        let drawn = |numbers: &[u32]| {
+            let script = Scripted(std::sync::Mutex::new(numbers.to_vec()));
+            Code::random(&script).unwrap().as_str().to_owned()
+        };
+        assert_eq!(drawn(&[0]), "000000");
+        assert_eq!(drawn(&[999_999]), "999999");
+        assert_eq!(drawn(&[4_293_999_999]), "999999");
+        assert_eq!(
+            drawn(&[4_294_000_000, u32::MAX, 42]),
+            "000042",
+            "beyond the last whole million: drawn again"
+        );
     }
 
     #[test]

@@ -3,11 +3,15 @@
 
 mod argon2id;
 mod fields;
+mod pool;
 #[cfg(test)]
 mod tests;
+mod verify;
 
-pub use argon2id::{HashingError, hash_argon2id};
+pub use argon2id::hash_argon2id;
+pub use pool::{Crowded, HashPool, Interrupted, Place};
 
+use einmal_core::EntropyError;
 use fields::{Fields, base64, bcrypt_base64, decimal, passlib_base64, value};
 use zeroize::ZeroizeOnDrop;
 
@@ -70,6 +74,18 @@ pub enum HashError {
     Malformed { scheme: &'static str, expected: &'static str },
     #[error("{parameter} is {found}, expected {least} to {most}")]
     OutOfBounds { parameter: &'static str, found: u64, least: u64, most: u64 },
+}
+
+/// Why a hash cannot be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum HashingError {
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// Not enough memory, or a secret of more than 4 GiB.
+    #[error("argon2 failed: {0}")]
+    Argon2(#[from] argon2::Error),
+    #[error("the parameters of the hash are not possible")]
+    Parameters,
 }
 
 /// Longer than any hash within the bounds.
@@ -153,8 +169,9 @@ fn scrypt(rest: &str) -> Result<PasswordHash, HashError> {
     let fields = Fields::of("scrypt", "$scrypt$ln=LOG_N,r=BLOCK_SIZE,p=LANES$SALT$HASH");
     let [parameters, salt, hash] = fields.split(rest)?;
     let [log_n, block_size, lanes] = fields.parameters(parameters, ["ln", "r", "p"])?;
-    let log_n = within("scrypt ln", log_n, 1, 24)?;
     let block_size = within("scrypt r", block_size, 1, 64)?;
+    // RFC 7914 section 2: N is less than 2 to the power of 128·r/8.
+    let log_n = within("scrypt ln", log_n, 1, 24.min(16 * u64::from(block_size) - 1))?;
     // RFC 7914 section 2: N blocks of 128·r bytes.
     let memory_kib = ((128 * u64::from(block_size)) << log_n) / 1024;
     within("scrypt memory in KiB", memory_kib, 0, MAX_MEMORY_KIB)?;

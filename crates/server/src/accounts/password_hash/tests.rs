@@ -158,3 +158,46 @@ fn our_hash_has_the_cost_that_owasp_asks_for() {
         Scheme::Argon2 { variant: Argon2Variant::Id, version: 0x13, memory_kib: 19_456, passes: 2, lanes: 1 };
     assert_eq!(scheme(&text), expected);
 }
+
+fn is_of(text: &str, secret: &str) -> bool {
+    PasswordHash::parse(text).unwrap().is_of(secret.as_bytes()).unwrap()
+}
+
+/// What bcrypt 5.0 makes of 72 times "x".
+const BCRYPT_OF_72: &str = "$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i";
+
+#[test]
+fn every_scheme_meets_its_password_alone() {
+    for text in [ARGON2ID, BCRYPT, SCRYPT, PBKDF2_SHA256, PBKDF2_SHA512] {
+        assert!(is_of(text, "correct horse"), "{text}");
+        assert!(!is_of(text, "correct horsf"), "{text}");
+    }
+}
+
+#[test]
+fn bcrypt_looks_at_72_bytes_and_at_no_nul() {
+    assert!(is_of(BCRYPT_OF_72, &"x".repeat(72)));
+    assert!(is_of(BCRYPT_OF_72, &"x".repeat(100)), "as whoever made the hash would have it");
+    assert!(!is_of(BCRYPT_OF_72, &"x".repeat(71)));
+    assert!(!is_of(BCRYPT, "correct horse\0"));
+    assert!(!is_of(BCRYPT, "correct horse\0and more"));
+}
+
+#[test]
+fn hashes_of_others_are_to_be_replaced_and_ours_are_not() {
+    let to_be_replaced =
+        |text: &str, secret: &str| PasswordHash::parse(text).unwrap().is_to_be_replaced(secret.as_bytes());
+    for text in [ARGON2ID, BCRYPT, SCRYPT, PBKDF2_SHA256, PBKDF2_SHA512] {
+        assert!(to_be_replaced(text, "correct horse"), "{text}");
+    }
+    assert!(!to_be_replaced(&hash_argon2id(b"correct horse", &Sevens).unwrap(), "correct horse"));
+    assert!(to_be_replaced(BCRYPT, &"x".repeat(71)));
+    assert!(!to_be_replaced(BCRYPT_OF_72, &"x".repeat(72)), "the rest is not known to be its owner's");
+}
+
+#[test]
+fn where_there_is_no_hash_nothing_is_right() {
+    for secret in ["", "8299", "correct horse"] {
+        assert!(!PasswordHash::compare_with_none(secret.as_bytes()).unwrap());
+    }
+}

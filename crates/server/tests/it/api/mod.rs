@@ -4,6 +4,8 @@ mod answers;
 mod body;
 mod body_cases;
 mod brute_force;
+pub(crate) mod create_otp;
+mod create_otp_body;
 mod lockout;
 mod semantics;
 mod subjects;

@@ -1,0 +1,81 @@
+//! PIN and password as proof of who is asking. To compare them is slow work, done outside: an attempt is counted
+//! as failed *before* that (`reserve`), and what it took is given back if it was right (`settle`). So parallel
+//! guesses cost as many comparisons as there are free failures, and a crash in between leaves a counted failure.
+
+use super::{Account, StoredHash, Throttle, Wait};
+use crate::Timestamp;
+use crate::policy::Policy;
+
+/// What can be compared with a stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofKind {
+    Password,
+    Pin,
+}
+
+/// Whether an attempt may be looked at.
+pub enum Reservation {
+    Granted(Reserved),
+    /// Not looked at and not counted.
+    Throttled(Wait),
+}
+
+/// An attempt that was counted as failed and is about to be looked at.
+#[derive(Clone)]
+pub struct Reserved {
+    kind: ProofKind,
+    /// What it is to be compared with; `None` if nothing is set, and then it is wrong whatever it is.
+    pub hash: Option<StoredHash>,
+    /// Failures in a row, with this attempt.
+    failures: u32,
+}
+
+impl Account {
+    /// Counts one failure of `kind`, also where none is set: else asking would cost a hash and nothing more.
+    pub fn reserve(&mut self, kind: ProofKind, now: Timestamp, policy: &Policy) -> Reservation {
+        if let Some(wait) = self.proof_throttle(kind).wait(now, policy) {
+            return Reservation::Throttled(wait);
+        }
+        let hash = self.live_hash(kind).cloned();
+        let throttle = self.proof_throttle(kind);
+        throttle.fail(now, policy);
+        Reservation::Granted(Reserved { kind, hash, failures: throttle.failures })
+    }
+
+    /// Gives back what a right attempt and those before it were counted. Those that came after it stay counted, or
+    /// guesses beside an owner's success would be free. `false` if what was compared is the account's no more:
+    /// then it was no proof. `rehashed` takes the hash's place.
+    pub fn settle(&mut self, reserved: &Reserved, rehashed: Option<&StoredHash>, policy: &Policy) -> bool {
+        let stored = match reserved.kind {
+            ProofKind::Password => &mut self.password,
+            ProofKind::Pin => &mut self.pin,
+        };
+        if reserved.hash.is_none() || *stored != reserved.hash {
+            return false;
+        }
+        if let Some(rehashed) = rehashed {
+            *stored = Some(rehashed.clone());
+        }
+        self.proof_throttle(reserved.kind).forgive(reserved.failures, policy);
+        true
+    }
+
+    /// A PIN that died of wrong guesses counts as not set.
+    pub fn has_live_pin(&self) -> bool {
+        self.live_hash(ProofKind::Pin).is_some()
+    }
+
+    fn live_hash(&self, kind: ProofKind) -> Option<&StoredHash> {
+        match kind {
+            ProofKind::Password => self.password.as_ref(),
+            ProofKind::Pin => self.pin.as_ref().filter(|_| self.pin_throttle.failures < Policy::PIN_FAILURES),
+        }
+    }
+
+    fn proof_throttle(&mut self, kind: ProofKind) -> &mut Throttle {
+        match kind {
+            ProofKind::Password => &mut self.password_throttle,
+            ProofKind::Pin => &mut self.pin_throttle,
+        }
+    }
+}

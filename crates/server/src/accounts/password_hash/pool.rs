@@ -1,0 +1,113 @@
+//! Where hashing happens in the service: on as many threads as there are cores and no more, beside those that answer
+//! requests. Who finds too long a queue is turned away at once, before anything has been counted.
+
+use std::sync::Arc;
+use std::thread;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Attempts that may wait: some two seconds of Argon2 on two cores.
+const MAX_WAITING: usize = 256;
+
+pub struct HashPool {
+    /// One for each core.
+    threads: Arc<Semaphore>,
+    /// One for each core, and one for each place in the queue.
+    places: Arc<Semaphore>,
+}
+
+/// A place in the pool, for one piece of work after another.
+pub struct Place {
+    threads: Arc<Semaphore>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Nobody may wait any more.
+#[derive(Debug, thiserror::Error)]
+#[error("too many passwords and PINs are being hashed")]
+pub struct Crowded;
+
+/// The work panicked, or the service ends.
+#[derive(Debug, thiserror::Error)]
+#[error("hashing was interrupted")]
+pub struct Interrupted;
+
+impl Default for HashPool {
+    fn default() -> Self {
+        Self::new(thread::available_parallelism().map_or(1, usize::from), MAX_WAITING)
+    }
+}
+
+impl HashPool {
+    pub fn new(threads: usize, waiting: usize) -> Self {
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            places: Arc::new(Semaphore::new(threads + waiting)),
+        }
+    }
+
+    pub fn enter(&self) -> Result<Place, Crowded> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Crowded)?;
+        Ok(Place { threads: Arc::clone(&self.threads), _place: place })
+    }
+}
+
+impl Place {
+    /// In the order of asking. The work goes on when the caller has gone, and keeps its thread till its end.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Interrupted> {
+        let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Interrupted)?;
+        let working = tokio::task::spawn_blocking(move || {
+            let _thread = thread;
+            work()
+        });
+        working.await.map_err(|_| Interrupted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_more_work_goes_on_at_once_than_there_are_threads() {
+        let pool = HashPool::new(2, 100);
+        let (working, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..50)
+            .map(|_| {
+                let (place, working, most) = (pool.enter().unwrap(), Arc::clone(&working), Arc::clone(&most));
+                tokio::spawn(async move {
+                    let work = move || {
+                        most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        thread::yield_now();
+                        working.fetch_sub(1, Ordering::SeqCst);
+                    };
+                    place.run(work).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+    }
+
+    #[tokio::test]
+    async fn who_finds_the_queue_full_is_turned_away_until_a_place_is_free() {
+        let pool = HashPool::new(1, 1);
+        let (first, _second) = (pool.enter().unwrap(), pool.enter().unwrap());
+        assert!(pool.enter().is_err());
+        drop(first);
+        assert!(pool.enter().is_ok());
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_gives_its_thread_back() {
+        let pool = HashPool::new(1, 0);
+        let place = pool.enter().unwrap();
+        assert!(place.run(|| panic!("on purpose")).await.is_err());
+        assert_eq!(place.run(|| 7).await.unwrap(), 7);
+    }
+}
