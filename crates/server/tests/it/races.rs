@@ -2,7 +2,7 @@
 
 use crate::api::{OTHER_SECRET, credential, issued};
 use crate::harness::is_long;
-use crate::harness::service::{Service, VERIFY};
+use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::{Answer, Client};
 use einmal_core::account::Account;
@@ -78,18 +78,20 @@ async fn of_64_requests_in_8_packets_exactly_one_is_accepted_5() {
     assert_eq!(service.failures("alice").await, 0);
 }
 
-/// The same code, but no two requests alike: version, spelling, types, media type and token differ.
+/// The same code of a secret that is enrolled twice, but no two requests alike: version, spelling, types, media
+/// type and token differ.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_that_say_one_code_differently_exactly_one_is_accepted_6() {
     let service = Service::start().await;
-    service.provision_device("alice").await;
+    let (devices, authenticators) = (vec![credential(SECRET)], vec![credential(SECRET)]);
+    service.insert("alice", Account { devices, authenticators, ..Account::default() }).await;
     for _ in 0..if is_long() { 200 } else { 10 } {
         let code = service.code(0);
         let requests = (0..64).map(|number: usize| {
             let version = ["2020-4", "2022-1", "2024-4", "2025-1"][number % 4];
             let media_type = [JSON, "Content-Type: application/vnd.api+json"][number / 4 % 2];
             let spelled = [code.clone(), format!(" {code}"), format!("{}-{}", &code[..3], &code[3..])];
-            let types = [json!(null), json!(["device-totp"]), json!(["totp", "login", "device-totp"])];
+            let types = [json!(null), json!(["device-totp"]), json!(["totp", "login"])];
             let body = json!({ "otp": spelled[number % 3], "types": types[number / 3 % 3], "x": number });
             let token = service.token_with("alice", &json!({ "jti": number.to_string() }));
             let headers = [media_type, &format!("Authorization: Bearer {token}")];
@@ -99,6 +101,28 @@ async fn of_many_requests_that_say_one_code_differently_exactly_one_is_accepted_
         let answers = all_at_once(requests.collect()).await;
         assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 63));
         service.clock.advance(30);
+    }
+    assert_eq!(service.failures("alice").await, 0);
+}
+
+/// Whichever comes first: the later step takes the earlier one along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_neighbouring_codes_at_once_the_later_is_accepted_once_and_the_earlier_at_most_once_6() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    for _ in 0..if is_long() { 200 } else { 20 } {
+        let request = |offset| {
+            let body = json!({ "otp": service.code(offset) }).to_string();
+            (service.running.address, service.verify_request("alice", &[JSON], body))
+        };
+        let answers = all_at_once((0..32).map(|number| request(number % 2)).collect()).await;
+        let accepted = count(&answers, 204);
+        assert!((1..=2).contains(&accepted), "{accepted} accepted");
+        assert_eq!(accepted + count(&answers, 404), 32);
+        for offset in [0, 1] {
+            assert_eq!(service.verify("alice", &service.code(offset)).await, 404, "{offset}");
+        }
+        service.clock.advance(90);
     }
     assert_eq!(service.failures("alice").await, 0);
 }

@@ -28,6 +28,20 @@ async fn fail(service: &Service, subject: &str, times: usize) {
 }
 
 #[tokio::test]
+async fn a_code_that_was_guessed_at_five_times_is_dead_until_there_is_a_new_one_37() {
+    let service = Service::start().await;
+    service.insert("alice", with_everything(&service)).await;
+    fail(&service, "alice", 5).await;
+    service.clock.advance(30);
+    assert_eq!(service.verify("alice", "135790").await, 404, "it is dead although it has not expired");
+    service.clock.advance(60);
+    assert_eq!(service.verify_as("alice", "246801", &["login"]).await, 204, "this one was not guessed at");
+    let new = issued(&service, "135790");
+    change(&service, "alice", move |account| account.account_code = Some(new.clone())).await;
+    assert_eq!(service.verify("alice", "135790").await, 204, "the same digits, drawn again");
+}
+
+#[tokio::test]
 async fn of_a_thousand_guesses_in_a_row_five_are_looked_at_however_they_are_spelled_93() {
     let service = with_device().await;
     let mut client = service.connect().await;
