@@ -1,6 +1,5 @@
 //! What every operation may use, made once at the start. It holds no state of a request and none of an account.
 
-use crate::accounts::password_hash::HashPool;
 use crate::accounts::{Accounts, IssuerNames};
 use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
@@ -21,7 +20,6 @@ pub struct Context {
     pub issuer_names: IssuerNames,
     /// `None` if nobody administers accounts over HTTP.
     pub administrators: Option<AdministratorSettings>,
-    pub hash_pool: HashPool,
     pub policy: Arc<Policy>,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,

@@ -1,6 +1,5 @@
 //! Puts the service together from its configuration, starts it, and ends it.
 
-use crate::accounts::password_hash::HashPool;
 use crate::accounts::{Accounts, IssuerNames, Keyring, KeyringError, OpenError};
 use crate::api::admin;
 use crate::api::management::{self, NotReady, Readiness};
@@ -163,7 +162,6 @@ impl Parts {
             accounts: accounts.clone(),
             issuer_names: IssuerNames(issuer_names),
             administrators: config.administrators,
-            hash_pool: HashPool::default(),
             policy: Arc::new(config.policy),
             says_throttled: config.throttle_status == 429,
         });

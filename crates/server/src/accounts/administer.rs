@@ -1,5 +1,5 @@
-//! What operators and support do with accounts: look, go through them, put, unlock, issue a code, erase. Like every
-//! attempt, a change goes through a version that must still be there.
+//! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every attempt,
+//! a change goes through a version that must still be there.
 
 use super::update::{Accounts, Outcome, UpdateError};
 use crate::store::{SealedAccount, SwapOutcome};
@@ -10,7 +10,7 @@ use einmal_core::policy::Policy;
 use std::sync::Arc;
 
 /// A change that nobody has to prove anything for.
-struct Done<T>(T);
+pub(super) struct Done<T>(pub(super) T);
 
 impl<T: Send + 'static> Outcome for Done<T> {
     fn is_evaluated(&self) -> bool {
@@ -18,39 +18,7 @@ impl<T: Send + 'static> Outcome for Done<T> {
     }
 }
 
-/// An account as it was put.
-pub enum Put {
-    Created(Account),
-    /// With what outlived the replacement.
-    Replaced(Account),
-}
-
 impl Accounts {
-    /// Makes the account, or puts it in the place of the one that exists, whose last steps, waits and budgets of
-    /// unchanged secrets stay.
-    pub async fn put(&self, id: AccountId, account: Account) -> Result<Put, UpdateError> {
-        let account = Arc::new(account);
-        // A lost round is one in which it was erased or made by somebody else.
-        for _ in 0..Self::MAX_ROUNDS {
-            let successor = Arc::clone(&account);
-            let replace = move |existing: &mut Account| {
-                let mut successor = Account::clone(&successor);
-                successor.inherit(existing);
-                *existing = successor.clone();
-                Done(successor)
-            };
-            if let Some(Done(replaced)) = self.update(id.clone(), replace).await? {
-                return Ok(Put::Replaced(replaced));
-            }
-            let created = Account::clone(&account);
-            let row = (id.clone(), created);
-            if self.insert(std::slice::from_ref(&row)).await?.first() == Some(&SwapOutcome::Swapped) {
-                return Ok(Put::Created(row.1));
-            }
-        }
-        Err(UpdateError::Contended)
-    }
-
     /// Lifts waits and suspensions; `None` if there is no account.
     pub async fn unlock(&self, id: AccountId) -> Result<Option<()>, UpdateError> {
         let unlocked = self.update(id, |account| {

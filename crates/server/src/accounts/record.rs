@@ -14,7 +14,7 @@ use einmal_core::{Entropy, Timestamp};
 use faults::Faults;
 use serde::Deserialize;
 use std::sync::Arc;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The names of the configured issuers; a record may leave its issuer out if there is only one.
 pub struct IssuerNames(pub Vec<Arc<str>>);
@@ -31,6 +31,8 @@ pub struct Reading<'a> {
 pub struct Provisioned {
     pub id: AccountId,
     pub account: Account,
+    /// If it did not come as a hash.
+    pub clear_pin: Option<Zeroizing<String>>,
     /// Fit for the operator, without secrets.
     pub warnings: Vec<String>,
 }
@@ -116,7 +118,8 @@ impl Record {
         };
         account.unite_progress();
         let id = id.ok_or_else(missing_id)?;
-        Ok(Provisioned { id, account, warnings })
+        let clear_pin = self.pin.clone().map(Zeroizing::new);
+        Ok(Provisioned { id, account, clear_pin, warnings })
     }
 
     fn account_id(&self, issuers: &IssuerNames) -> Result<AccountId, RecordError> {

@@ -2,11 +2,13 @@
 //! nothing about an account.
 
 pub mod admin;
+mod create_otp;
 pub mod document;
 pub mod error;
 mod error_code;
 mod error_page;
 pub mod faults;
+mod issued_code;
 pub mod management;
 pub mod members;
 pub mod negotiate;

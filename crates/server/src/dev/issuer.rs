@@ -17,23 +17,19 @@ use std::sync::Arc;
 pub(super) const AUDIENCE: &str = "einmal";
 const KEY_ID: &str = "dev";
 const TOKEN_TTL_SECONDS: u64 = 3_600;
-const SCOPES: &str = "user:otp:verify";
-const CLIENT: &str = "dev";
-/// Its tokens may administer accounts, if they have the scope for it.
-pub(super) const ADMIN_CLIENT: &str = "backoffice";
-/// Where a token of that client is.
-pub(super) const ADMIN_TOKEN: &str = "/dev/token?client=backoffice&sub=agent&scope=einmal:admin";
+const SCOPES: &str = "user:otp:verify user:otp:create";
+/// Its tokens may administer accounts, too: those that were asked for with the scope for it.
+pub(super) const CLIENT: &str = "dev";
 
 pub(super) struct Issuer {
     url: String,
     key: Ed25519KeyPair,
 }
 
-/// For whom, by which client, and what for.
+/// For whom, and what for.
 #[derive(Deserialize)]
 struct TokenRequest {
     sub: Option<String>,
-    client: Option<String>,
     scope: Option<String>,
 }
 
@@ -50,13 +46,10 @@ impl Issuer {
         &self.url
     }
 
-    fn token(&self, wanted: &TokenRequest, now: Timestamp) -> String {
-        let subject = wanted.sub.as_deref().unwrap_or("demo");
-        let client = wanted.client.as_deref().unwrap_or(CLIENT);
-        let scope = wanted.scope.as_deref().unwrap_or(SCOPES);
+    fn token(&self, subject: &str, scope: &str, now: Timestamp) -> String {
         let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID });
         let claims = json!({
-            "iss": self.url, "sub": subject, "aud": AUDIENCE, "client_id": client, "scope": scope,
+            "iss": self.url, "sub": subject, "aud": AUDIENCE, "client_id": CLIENT, "scope": scope,
             "iat": now.seconds(), "exp": now.plus_seconds(TOKEN_TTL_SECONDS).seconds(),
         });
         let encode = |part: &[u8]| BASE64URL_NOPAD.encode(part);
@@ -74,7 +67,8 @@ pub(super) fn routes(issuer: Issuer) -> Vec<Route> {
     let key_set = json!({ "keys": [key] });
     let issuer = Arc::new(issuer);
     let token = async move |State(context): State<Arc<Context>>, Query(wanted): Query<TokenRequest>| {
-        issuer.token(&wanted, context.clock.now())
+        let subject = wanted.sub.as_deref().unwrap_or("demo");
+        issuer.token(subject, wanted.scope.as_deref().unwrap_or(SCOPES), context.clock.now())
     };
     vec![
         Route::plain("/dev/issuer/.well-known/openid-configuration", get(async move || Json(discovery))),

@@ -143,3 +143,38 @@ async fn of_200_guesses_at_once_five_are_looked_at_and_counted_103() {
     assert!(hits < 10, "{hits} hits in {ROUNDS} rounds");
     assert!(crowded > 0, "nobody was turned away");
 }
+
+/// All the answers to these PINs, offered at once.
+async fn offer(service: &Service, pins: &[String]) -> Vec<Answer> {
+    let request = |pin| service.create_request("alice", json!({ "pin": pin }).to_string());
+    all_at_once(pins.iter().map(|pin| (service.running.address, request(pin))).collect()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_200_pins_at_once_five_are_compared_and_then_the_pin_is_dead_103() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    let wrong: Vec<_> = (0..200).map(|number| format!("{:04}", 1_000 + number)).collect();
+    let answers = offer(&service, &wrong).await;
+    let looked_at = |answer: &&Answer| answer.status == 404 && answer.header("retry-after").is_none();
+    assert_eq!(answers.iter().filter(looked_at).count(), 5);
+    assert!(answers.iter().all(|answer| answer.status == 404 || answer.status == 503), "{answers:?}");
+    assert_eq!(service.proof_failures("alice").await, (0, 5));
+    service.clock.advance(30);
+    assert_eq!(count(&offer(&service, &["8299".to_owned()]).await, 404), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn right_pins_at_once_cost_nothing_and_the_last_code_is_good() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    let answers = offer(&service, &vec!["8299".to_owned(); 4]).await;
+    assert_eq!(count(&answers, 201), 4);
+    assert_eq!(service.proof_failures("alice").await, (0, 0));
+    let codes: Vec<String> = answers.iter().map(Answer::otp).collect();
+    let mut accepted = 0;
+    for code in codes {
+        accepted += usize::from(service.verify("alice", &code).await == 204);
+    }
+    assert_eq!(accepted, 1);
+}

@@ -1,30 +1,21 @@
 //! `POST …/code`: a code for somebody whose phone is lost, told by the support agent. It works as a `login` code, and
 //! is nowhere but in this one answer.
 
+use super::Administration;
 use super::request::{AdminRequest, known, not_found};
-use super::{Administration, json};
-use crate::accounts::rfc_3339;
 use crate::api::error::ApiError;
+use crate::api::issued_code::issued;
 use crate::api::router::Route;
 use crate::auth::caller::Caller;
 use crate::context::Context;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 use einmal_core::otp::Code;
-use serde::Serialize;
 use std::sync::Arc;
 
 pub(super) fn route() -> Route {
     Route::plain("/admin/accounts/{issuer}/{id}/code", post(issue_code))
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Issued<'a> {
-    otp: &'a str,
-    expires_at: Option<String>,
 }
 
 async fn issue_code(
@@ -37,7 +28,7 @@ async fn issue_code(
         let policy = Arc::clone(&context.policy);
         let expires_at = context.accounts.issue_login_code(id, code.clone(), caller.now, policy).await?;
         let expires_at = expires_at.ok_or_else(|| not_found("unknown account"))?;
-        json(StatusCode::CREATED, &Issued { otp: code.as_str(), expires_at: rfc_3339(expires_at) })
+        Ok(issued(&code, expires_at))
     };
     request.audited("issue-code", issue).await
 }

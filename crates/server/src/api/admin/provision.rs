@@ -4,7 +4,9 @@
 use super::record_faults::refusal;
 use super::request::{AdminRequest, known};
 use super::{ACCOUNT, Administration, json, record_shape};
-use crate::accounts::{Description, IssuerNames, Provisioned, Put, Reading, read_record_of};
+use crate::accounts::{
+    Description, IssuerNames, Provisioned, Reading, Replacement, UpdateError, read_record_of,
+};
 use crate::api::document::Document;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::router::Route;
@@ -37,13 +39,13 @@ async fn provision(
     document: Document,
 ) -> Result<Response, ApiError> {
     let body = document.bytes().clone();
-    let provision = async move |caller: Caller<Administration>, id| {
+    let provision = async move |caller: Caller<Administration>, id: AccountId| {
         record_shape::check(&body)?;
-        let read = read(&context, known(&context, id)?, body, &caller).await?;
-        let Provisioned { id, account, warnings } = read;
-        let (status, account) = match context.accounts.put(id.clone(), account).await? {
-            Put::Created(account) => (StatusCode::CREATED, account),
-            Put::Replaced(account) => (StatusCode::OK, account),
+        let provisioned = read(&context, known(&context, id.clone())?, body, &caller).await?;
+        let warnings = provisioned.warnings.clone();
+        let (status, account) = match context.accounts.replace(provisioned).await? {
+            Replacement::Created(account) => (StatusCode::CREATED, account),
+            Replacement::Replaced(account) => (StatusCode::OK, account),
         };
         let account = Description::of(&id, &account, caller.now, &context.policy);
         json(status, &Answer { account, warnings: &warnings })
@@ -59,15 +61,12 @@ async fn read(
     caller: &Caller<Administration>,
 ) -> Result<Provisioned, ApiError> {
     let (context, now) = (Arc::clone(context), caller.now);
-    let crowded = |error: crate::accounts::password_hash::Crowded| {
-        ApiError::new(ErrorCode::Unavailable).retry_after(1).logged(error.to_string())
-    };
-    let place = context.hash_pool.enter().map_err(crowded)?;
+    let place = context.accounts.hashing().enter().map_err(UpdateError::from)?;
     let work = move || {
         let issuers = IssuerNames(Vec::new());
         let reading = Reading { issuers: &issuers, policy: &context.policy, entropy: &*context.entropy, now };
         let line = std::str::from_utf8(&body).map_err(|_| ApiError::new(ErrorCode::MalformedJson))?;
         read_record_of(id, line, &reading).map_err(refusal)
     };
-    place.run(work).await.map_err(|error| ApiError::internal(error.to_string()))?
+    place.run(work).await.map_err(UpdateError::from)?
 }

@@ -3,6 +3,8 @@
 mod admin;
 mod answers;
 mod body;
+pub(crate) mod create_otp;
+mod create_otp_body;
 mod lockout;
 mod provisioning;
 mod subjects;

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use einmal::accounts::password_hash::HashPool;
 use einmal::accounts::{Accounts, IssuerNames, Keyring};
 use einmal::api::document::Document;
 use einmal::api::error::ApiError;
@@ -87,7 +86,6 @@ pub(crate) async fn context() -> Arc<Context> {
             issuer: "main".into(),
             clients: vec!["backoffice".to_owned()],
         }),
-        hash_pool: HashPool::default(),
         policy: Arc::default(),
         says_throttled: false,
     })
