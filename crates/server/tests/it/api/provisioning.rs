@@ -4,6 +4,7 @@ use super::OTHER_SECRET;
 use crate::harness::back_office::ALICE;
 use crate::harness::clock::NOW;
 use crate::harness::service::{SECRET, Service};
+use crate::harness::wire::{JSON, request};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,10 +27,31 @@ async fn a_provisioned_account_verifies_on_the_public_listener() {
     assert_snapshot!(format!("{:#}", made.json()));
     assert_eq!(made.json(), service.shown("alice").await);
     assert_eq!(service.verify("alice", &service.code(0)).await, 204);
-    let has_hash = |account: &einmal_core::account::Account| {
-        account.pin.as_ref().is_some_and(|hash| hash.as_str().starts_with("$argon2id$"))
-    };
-    assert!(service.look("alice", has_hash).await);
+    assert_eq!(create_otp(&service, "8299").await, 201);
+    assert_eq!(create_otp(&service, "8298").await, 404);
+}
+
+/// The status of asking for a code with this PIN.
+async fn create_otp(service: &Service, pin: &str) -> u16 {
+    let authorization = format!("Authorization: Bearer {}", service.token("alice"));
+    let body = json!({ "pin": pin }).to_string();
+    let asked = request("POST /user/2025-1/user/otp", &[&authorization, JSON], body.as_bytes());
+    service.send(asked).await.status
+}
+
+#[tokio::test]
+async fn a_pin_that_died_of_guesses_lives_again_only_if_another_one_is_put() {
+    let service = Service::start_administered().await;
+    service.put("alice", &json!({ "pin": "8299" })).await;
+    for _ in 0..5 {
+        assert_eq!(create_otp(&service, "8298").await, 404);
+    }
+    service.clock.advance(3_600);
+    for (pin, state, status) in [("8299", "dead", 404), ("8035", "set", 201)] {
+        let put = service.administer(&format!("PUT {ALICE}"), &json!({ "pin": pin })).await;
+        assert_eq!((put.status, &put.json()["pin"]), (200, &state.into()));
+        assert_eq!(create_otp(&service, pin).await, status, "{pin}");
+    }
 }
 
 #[tokio::test]
