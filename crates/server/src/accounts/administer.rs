@@ -1,22 +1,13 @@
-//! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every attempt,
-//! a change goes through a version that must still be there.
+//! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every
+//! attempt, a change goes through a version that must still be there.
 
-use super::update::{Accounts, Outcome, UpdateError};
+use super::update::{Accounts, Done, UpdateError};
 use crate::store::{SealedAccount, SwapOutcome};
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
-
-/// A change that nobody has to prove anything for.
-pub(super) struct Done<T>(pub(super) T);
-
-impl<T: Send + 'static> Outcome for Done<T> {
-    fn is_evaluated(&self) -> bool {
-        true
-    }
-}
 
 impl Accounts {
     /// Lifts waits and suspensions; `None` if there is no account.

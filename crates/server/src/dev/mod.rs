@@ -99,7 +99,7 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
         totp_issuer_label: "einmal".to_owned(),
         administrators: Some(AdministratorSettings {
             issuer: ISSUER_NAME.into(),
-            clients: vec![issuer::CLIENT.to_owned()],
+            clients: vec![issuer::ADMIN_CLIENT.to_owned()],
         }),
         log: Log::for_people(),
     })

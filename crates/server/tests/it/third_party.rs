@@ -2,9 +2,9 @@
 //! it here and says where it is; where it does not, these tests say so, and on a build machine they fail.
 
 mod browser;
+mod codes;
 mod openid_provider;
 mod password_hashes;
-mod pyotp;
 
 use std::path::PathBuf;
 

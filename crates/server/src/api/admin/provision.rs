@@ -4,9 +4,7 @@
 use super::record_faults::refusal;
 use super::request::{AdminRequest, known};
 use super::{ACCOUNT, Administration, json, record_shape};
-use crate::accounts::{
-    Description, IssuerNames, Provisioned, Reading, Replacement, UpdateError, read_record_of,
-};
+use crate::accounts::{Description, IssuerNames, Provisioned, Put, Reading, UpdateError, read_record_of};
 use crate::api::document::Document;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::router::Route;
@@ -39,13 +37,13 @@ async fn provision(
     document: Document,
 ) -> Result<Response, ApiError> {
     let body = document.bytes().clone();
-    let provision = async move |caller: Caller<Administration>, id: AccountId| {
+    let provision = async move |caller: Caller<Administration>, id| {
         record_shape::check(&body)?;
-        let provisioned = read(&context, known(&context, id.clone())?, body, &caller).await?;
-        let warnings = provisioned.warnings.clone();
-        let (status, account) = match context.accounts.replace(provisioned).await? {
-            Replacement::Created(account) => (StatusCode::CREATED, account),
-            Replacement::Replaced(account) => (StatusCode::OK, account),
+        let read = read(&context, known(&context, id)?, body, &caller).await?;
+        let (id, warnings) = (read.id.clone(), read.warnings.clone());
+        let (status, account) = match context.accounts.put(read).await? {
+            Put::Created(account) => (StatusCode::CREATED, account),
+            Put::Replaced(account) => (StatusCode::OK, account),
         };
         let account = Description::of(&id, &account, caller.now, &context.policy);
         json(status, &Answer { account, warnings: &warnings })

@@ -1,42 +1,44 @@
-//! Puts a record in the place of an account that exists. It must not bring back what was spent or died.
+//! Puts a record where an account is to be, new or in the place of one that exists. It must not bring back what was
+//! spent or died.
 
-use super::administer::Done;
 use super::password_hash::PasswordHash;
 use super::record::Provisioned;
+use super::update::Done;
 use super::{Accounts, UpdateError};
 use crate::store::SwapOutcome;
 use einmal_core::account::{Account, StoredHash};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The account that is there now.
-pub enum Replacement {
+/// An account as it was put.
+pub enum Put {
     Created(Account),
-    /// With what outlived it.
+    /// With what outlived the replacement.
     Replaced(Account),
 }
 
 impl Accounts {
-    /// Last steps, budgets and waits of unchanged secrets stay. Where there is no account, or no longer one, it becomes
-    /// a new one.
-    pub async fn replace(&self, provisioned: Provisioned) -> Result<Replacement, UpdateError> {
+    /// Of an account that exists, last steps, budgets and waits of unchanged secrets stay.
+    pub async fn put(&self, provisioned: Provisioned) -> Result<Put, UpdateError> {
         let Provisioned { id, mut account, clear_pin, .. } = provisioned;
         if let (Some(pin), Some(existing)) = (clear_pin, self.read(&id).await?) {
             self.keep_known_pin(pin, &mut account, existing.pin.clone()).await?;
         }
-        // In each lost round somebody else has made it or erased it.
+        let account = Arc::new(account);
+        // A lost round is one in which it was erased or made by somebody else.
         for _ in 0..Self::MAX_ROUNDS {
-            let successor = account.clone();
-            let put = move |existing: &mut Account| {
-                let mut successor = successor.clone();
+            let successor = Arc::clone(&account);
+            let replace = move |existing: &mut Account| {
+                let mut successor = Account::clone(&successor);
                 successor.inherit(existing);
                 *existing = successor.clone();
                 Done(successor)
             };
-            if let Some(Done(replaced)) = self.update(id.clone(), put).await? {
-                return Ok(Replacement::Replaced(replaced));
+            if let Some(Done(replaced)) = self.update(id.clone(), replace).await? {
+                return Ok(Put::Replaced(replaced));
             }
-            if self.insert([(&id, &account)]).await?.first() == Some(&SwapOutcome::Swapped) {
-                return Ok(Replacement::Created(account));
+            if self.insert([(&id, &*account)]).await?.first() == Some(&SwapOutcome::Swapped) {
+                return Ok(Put::Created(Account::clone(&account)));
             }
         }
         Err(UpdateError::Contended)
