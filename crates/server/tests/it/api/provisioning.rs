@@ -54,11 +54,13 @@ async fn a_replacement_keeps_last_steps_and_waits_of_unchanged_secrets() {
     for number in 0..5 {
         service.verify("alice", &service.wrong_code(number)).await;
     }
+    service.told_code().await;
     let both = json!({ "deviceTotps": [{ "secret": SECRET }, { "secret": OTHER_SECRET }] });
     let replaced = service.administer(&format!("PUT {ALICE}"), &both).await;
     assert_eq!(replaced.status, 200);
     let account = replaced.json();
     assert_eq!(account["failures"]["otp"], json!({ "count": 5, "waitSeconds": 30 }));
+    assert_eq!(account["codes"], json!([]), "a code is no secret of the record");
     assert!(
         account["deviceTotps"][0]["lastUsedAt"].is_string()
             && account["deviceTotps"][1]["lastUsedAt"].is_null()
