@@ -4,5 +4,6 @@
 mod attacker;
 mod build;
 mod properties;
+mod restore;
 mod vectors;
 mod verify;

@@ -12,13 +12,18 @@ mod config_check;
 mod dev;
 mod foreground;
 mod keys_generate;
+mod progress;
 mod serve;
+mod store_after_restore;
+mod store_backup;
+mod store_check;
+mod store_migrate;
 
 use crate::config::{ConfigError, Document, Environment};
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Display;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// einmal verifies one-time passwords: codes of authenticator apps and devices, and codes that it makes itself.
@@ -42,6 +47,9 @@ enum Command {
     /// Work on the keyring, which seals what the store holds
     #[command(subcommand, arg_required_else_help = true)]
     Keys(KeysCommand),
+    /// Work on the store, which holds the accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(StoreCommand),
     /// Work on the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
@@ -61,6 +69,14 @@ enum AccountsCommand {
 #[derive(Subcommand)]
 enum KeysCommand {
     Generate(keys_generate::GenerateCommand),
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    Migrate(store_migrate::MigrateCommand),
+    Check(store_check::CheckCommand),
+    Backup(store_backup::BackupCommand),
+    AfterRestore(store_after_restore::AfterRestoreCommand),
 }
 
 #[derive(Subcommand)]
@@ -98,6 +114,11 @@ pub(crate) fn refused(error: impl Display) -> Failure {
     Failure::Refused(error.to_string())
 }
 
+/// For work on a store that must be there: opening it would make an empty one.
+pub(crate) fn refuse_absent(store: &Path) -> Result<(), Failure> {
+    if store.exists() { Ok(()) } else { Err(refused(format_args!("{}: there is no store", store.display()))) }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
@@ -118,6 +139,12 @@ pub fn run() -> ExitCode {
             AccountsCommand::Export(command) => command.run(),
         },
         Command::Keys(KeysCommand::Generate(command)) => command.run(),
+        Command::Store(command) => match command {
+            StoreCommand::Migrate(command) => command.run(),
+            StoreCommand::Check(command) => command.run(),
+            StoreCommand::Backup(command) => command.run(),
+            StoreCommand::AfterRestore(command) => command.run(),
+        },
         Command::Config(ConfigCommand::Check(command)) => command.run(),
         Command::Code(command) => command.run(),
     };

@@ -138,6 +138,15 @@ impl Document {
         }
     }
 
+    /// The store alone, for work that opens no account.
+    pub fn store(&self) -> Result<Store, ConfigError> {
+        let mut faults = self.faults.clone();
+        match store::read(&mut self.section("store", &mut faults)) {
+            Some(store) if faults.is_empty() => Ok(store),
+            _ => Err(self.error(faults)),
+        }
+    }
+
     /// Where the keyring is to be, for whoever makes one.
     pub fn keyring_location(&self) -> Result<KeyringLocation, ConfigError> {
         let mut faults = self.faults.clone();
