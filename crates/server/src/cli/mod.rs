@@ -9,6 +9,7 @@ mod accounts_show;
 mod accounts_unlock;
 mod code;
 mod config_check;
+mod config_print;
 mod dev;
 mod foreground;
 mod keys_generate;
@@ -82,6 +83,7 @@ enum StoreCommand {
 #[derive(Subcommand)]
 enum ConfigCommand {
     Check(config_check::CheckCommand),
+    Print(config_print::PrintCommand),
 }
 
 /// Where the configuration is, for every command that needs one.
@@ -145,7 +147,10 @@ pub fn run() -> ExitCode {
             StoreCommand::Backup(command) => command.run(),
             StoreCommand::AfterRestore(command) => command.run(),
         },
-        Command::Config(ConfigCommand::Check(command)) => command.run(),
+        Command::Config(command) => match command {
+            ConfigCommand::Check(command) => command.run(),
+            ConfigCommand::Print(command) => command.run(),
+        },
         Command::Code(command) => command.run(),
     };
     match outcome {

@@ -3,6 +3,7 @@
 
 mod duration;
 mod environment;
+mod example;
 mod fault;
 mod http;
 mod issuers;
@@ -12,6 +13,7 @@ mod limits;
 mod log;
 mod otp;
 mod overlay;
+mod print;
 mod secret;
 mod section;
 mod store;
@@ -117,6 +119,12 @@ impl Document {
             }),
             _ => Err(self.error(faults)),
         }
+    }
+
+    /// The effective values as TOML, secrets masked; only if all is right.
+    pub fn print(&self) -> Result<Zeroizing<String>, ConfigError> {
+        self.service()?;
+        Ok(print::print(self))
     }
 
     /// The part that commands on accounts need.

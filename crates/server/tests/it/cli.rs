@@ -2,6 +2,7 @@
 
 mod code;
 mod config_check;
+mod config_print;
 
 use crate::harness::program::{Run, einmal, run, with_input};
 

