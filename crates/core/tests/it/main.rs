@@ -3,6 +3,7 @@
 
 mod attacker;
 mod build;
+mod proof;
 mod properties;
 mod restore;
 mod vectors;

@@ -11,7 +11,7 @@ use einmal_core::{Entropy, EntropyError, Timestamp};
 use serde::Deserialize;
 use std::sync::Arc;
 use uuid::Uuid;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The names of the configured issuers; a record may leave its issuer out if there is only one.
 pub struct IssuerNames(pub Vec<Arc<str>>);
@@ -28,6 +28,8 @@ pub struct Reading<'a> {
 pub struct Provisioned {
     pub id: AccountId,
     pub account: Account,
+    /// If it did not come as a hash.
+    pub clear_pin: Option<Zeroizing<String>>,
     /// Fit for the operator, without secrets.
     pub warnings: Vec<String>,
 }
@@ -123,7 +125,8 @@ pub fn read_record(line: &str, reading: &Reading) -> Result<Provisioned, RecordE
         ..Account::default()
     };
     account.unite_progress();
-    Ok(Provisioned { id: account_id(&record, reading.issuers)?, account, warnings })
+    let clear_pin = record.pin.clone().map(Zeroizing::new);
+    Ok(Provisioned { id: account_id(&record, reading.issuers)?, account, clear_pin, warnings })
 }
 
 /// serde's own text for a wrong type quotes the value, so only those about member names are passed on.

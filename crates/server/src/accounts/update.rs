@@ -3,6 +3,7 @@
 
 use super::encode::{Encoded, decode, encode_guard, encode_vault};
 use super::keyring::Keyring;
+use super::password_hash::{Crowded, HashPool, HashingError, Interrupted};
 use super::seal::{Part, SealError};
 use super::turns::Turns;
 use crate::store::{Expected, SealedAccount, Store, StoreError, Swap, SwapOutcome, Version};
@@ -22,6 +23,7 @@ struct Inner {
     keyring: Keyring,
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
+    hashing: HashPool,
 }
 
 /// What an operation decided.
@@ -50,6 +52,12 @@ pub enum UpdateError {
     Torn,
     #[error("the attempt panicked")]
     Panicked,
+    #[error(transparent)]
+    HashingCrowded(#[from] Crowded),
+    #[error(transparent)]
+    HashingInterrupted(#[from] Interrupted),
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
 }
 
 impl From<EntropyError> for UpdateError {
@@ -87,11 +95,21 @@ impl Accounts {
             let value = keyring.check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
             store.set_property(CHECK_VALUE, value).await?;
         }
-        Ok(Self { inner: Arc::new(Inner { store, keyring, entropy, turns: Arc::default() }) })
+        let (turns, hashing) = (Arc::default(), HashPool::default());
+        Ok(Self { inner: Arc::new(Inner { store, keyring, entropy, turns, hashing }) })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
+    }
+
+    /// Where slow hashing is done.
+    pub fn hashing(&self) -> &HashPool {
+        &self.inner.hashing
+    }
+
+    pub(super) fn entropy(&self) -> Arc<dyn Entropy> {
+        Arc::clone(&self.inner.entropy)
     }
 
     /// Runs `decide` on the account and makes the outcome durable. `None` where there is no account: nothing is
@@ -103,14 +121,39 @@ impl Accounts {
         T: Outcome,
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
+        self.attempt(id, Missing::IsNobody, decide).await
+    }
+
+    /// The same, and where there is no account, `decide` runs on an empty one, which comes into being.
+    pub async fn update_or_create<T, F>(&self, id: AccountId, decide: F) -> Result<T, UpdateError>
+    where
+        T: Outcome,
+        F: Fn(&mut Account) -> T + Send + Sync + 'static,
+    {
+        self.attempt(id, Missing::IsMade, decide).await?.ok_or(UpdateError::Contended)
+    }
+
+    async fn attempt<T, F>(
+        &self,
+        id: AccountId,
+        missing: Missing,
+        decide: F,
+    ) -> Result<Option<T>, UpdateError>
+    where
+        T: Outcome,
+        F: Fn(&mut Account) -> T + Send + Sync + 'static,
+    {
         let inner = Arc::clone(&self.inner);
-        let attempt = tokio::spawn(async move { inner.update(&id, decide).await });
+        let attempt = tokio::spawn(async move { inner.update(&id, missing, decide).await });
         attempt.await.map_err(|_| UpdateError::Panicked)?
     }
 
     /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.
-    pub async fn insert(&self, accounts: &[(AccountId, Account)]) -> Result<Vec<SwapOutcome>, UpdateError> {
-        let swaps = accounts.iter().map(|(id, account)| self.inner.new_account(id.clone(), account));
+    pub async fn insert(
+        &self,
+        accounts: impl IntoIterator<Item = (&AccountId, &Account)>,
+    ) -> Result<Vec<SwapOutcome>, UpdateError> {
+        let swaps = accounts.into_iter().map(|(id, account)| self.inner.new_account(id.clone(), account));
         let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
         Ok(self.inner.store.swap_many(swaps).await?)
     }
@@ -122,6 +165,13 @@ impl Accounts {
     pub(super) fn open_stored(&self, id: &AccountId, stored: &SealedAccount) -> Result<Account, UpdateError> {
         self.inner.open(id, stored).map(|opened| opened.account)
     }
+}
+
+/// What to do where there is no account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsNobody,
+    IsMade,
 }
 
 /// An account as it was loaded.
@@ -145,11 +195,22 @@ impl Inner {
     async fn update<T: Outcome>(
         &self,
         id: &AccountId,
+        missing: Missing,
         decide: impl Fn(&mut Account) -> T + Send + Sync,
     ) -> Result<Option<T>, UpdateError> {
         let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
         for round in 0..=Accounts::MAX_ROUNDS {
-            let Some(stored) = self.load(id).await? else { return Ok(None) };
+            let Some(stored) = self.load(id).await? else {
+                if missing == Missing::IsNobody {
+                    return Ok(None);
+                }
+                let mut account = Account::default();
+                let outcome = decide(&mut account);
+                if self.swap(self.new_account(id.clone(), &account)?).await? == SwapOutcome::Swapped {
+                    return Ok(Some(outcome));
+                }
+                continue;
+            };
             let mut opened = self.open(id, &stored)?;
             let outcome = decide(&mut opened.account);
             let next = self.encode(&opened)?;

@@ -1,6 +1,7 @@
 //! The whole API on one screen: which route is where, and what is answered where there is none. Paths are matched
 //! as they were sent, so that no other spelling of a version or name reaches an operation.
 
+use super::create_otp;
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
 use super::request::RequestLayer;
@@ -44,7 +45,7 @@ impl Route {
 
 /// The public listener's routes. An operation is one file with a function `route`, and one line here.
 pub fn routes() -> Vec<Route> {
-    vec![verify_otp::route(), error_page::route()]
+    vec![verify_otp::route(), create_otp::route(), error_page::route()]
 }
 
 /// Puts routes together with what holds for all of them: ids, headers and log, 404, 405 with `Allow`.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(super) const AUDIENCE: &str = "einmal";
 const KEY_ID: &str = "dev";
 const TOKEN_TTL_SECONDS: u64 = 3_600;
-const SCOPES: &str = "user:otp:verify";
+const SCOPES: &str = "user:otp:verify user:otp:create";
 
 pub(super) struct Issuer {
     url: String,

@@ -235,24 +235,3 @@ async fn with_a_full_disk_the_service_answers_503_until_there_is_room_154() {
     let verdict: String = raw.pragma_query_one(None, "integrity_check").unwrap();
     assert_eq!(verdict, "ok");
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failures_are_counted_on_after_a_kill_106() {
-    let installation = Installation::new().await;
-    installation.import_device("alice");
-    let token = installation.token("alice");
-    let told = async |serving: &Serving, otp: &str| {
-        let answer = serving.try_verify(&token, otp).await.unwrap();
-        (answer.status().as_u16(), answer.headers().contains_key("retry-after"))
-    };
-    // One digit more than the secret's: wrong whatever the time is.
-    let wrong = "0000000";
-    let serving = installation.serve().await;
-    for _ in 0..4 {
-        assert_eq!(told(&serving, wrong).await, (404, false));
-    }
-    serving.program.kill();
-    let serving = installation.serve().await;
-    assert_eq!(told(&serving, wrong).await, (404, false));
-    assert_eq!(told(&serving, &code_at(step())).await, (404, true));
-}

@@ -4,7 +4,7 @@ mod accounts;
 mod core_dumps;
 mod crash;
 mod descriptors;
-mod dev;
+pub(crate) mod dev;
 mod import;
 mod keys;
 mod load;

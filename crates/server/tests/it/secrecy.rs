@@ -135,6 +135,16 @@ async fn exercise(site: &Installation, serving: &Serving, canaries: &mut Canarie
         text.extend_from_slice(&answer.bytes().await.unwrap());
         canaries.are_not_in("an answer", &text);
     }
+    for (offered, expected) in [
+        (json!({ "password": PASSWORD, "pin": MARK }), 201),
+        (json!({ "password": "canary-password-wrong", "pin": "canary-pin" }), 404),
+        (json!({ "password": { "is": PASSWORD } }), 422),
+    ] {
+        let answer =
+            verify(serving, "/user/2025-1/user/otp", &good, &offered.to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), expected);
+        canaries.are_not_in("an answer", &answer.bytes().await.unwrap());
+    }
     let public = ["/canary-path?canary", "/docs/errors?canary", "/user/2025-1/user/otp/verify?otp=canary"];
     let private = ["/health/readiness?canary", "/health/liveness", "/metrics?canary"];
     let urls = public.iter().map(|path| format!("http://{}{path}", serving.address));

@@ -104,7 +104,7 @@ impl World {
         let reading = Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now: AT };
         let record = r#"{"id":"alice","deviceTotps":[{"secret":"PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU"}]}"#;
         let alice = read_record(record, &reading).unwrap();
-        accounts.insert(&[(alice.id, alice.account)]).await.unwrap();
+        accounts.insert([(&alice.id, &alice.account)]).await.unwrap();
         store.swaps.store(0, Ordering::SeqCst);
         Self { accounts, store, _directory: directory }
     }

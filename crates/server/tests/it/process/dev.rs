@@ -12,9 +12,9 @@ const DEMO_SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
 /// Enough for two runs of curl.
 const SECONDS: u64 = 4;
 
-struct Dev {
+pub(crate) struct Dev {
     program: Program,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// What stands over a line to paste, and the line.
@@ -24,7 +24,7 @@ struct Example {
 }
 
 impl Dev {
-    async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         let arguments = [&["dev", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut program = Program::start(&mut einmal(&arguments));
         let address = program
