@@ -3,6 +3,7 @@
 
 mod create_otp;
 pub mod document;
+pub mod documentation;
 pub mod error;
 mod error_code;
 mod error_page;
@@ -12,6 +13,7 @@ pub mod management;
 pub mod members;
 pub mod negotiate;
 mod node;
+pub mod openapi;
 pub mod request;
 pub mod router;
 mod throttled;

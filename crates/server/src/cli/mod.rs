@@ -13,6 +13,7 @@ mod config_print;
 mod dev;
 mod foreground;
 mod keys_generate;
+mod openapi;
 mod progress;
 mod serve;
 mod store_after_restore;
@@ -21,7 +22,7 @@ mod store_check;
 mod store_migrate;
 
 use crate::config::{ConfigError, Document, Environment};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,9 +31,6 @@ use std::process::ExitCode;
 /// einmal verifies one-time passwords: codes of authenticator apps and devices, and codes that it makes itself.
 #[derive(Parser)]
 #[command(name = "einmal", version, about, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration."
-)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -55,6 +53,7 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     Code(code::CodeCommand),
+    Openapi(openapi::OpenapiCommand),
 }
 
 #[derive(Subcommand)]
@@ -127,9 +126,22 @@ impl From<ConfigError> for Failure {
     }
 }
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration.";
+
+/// The whole command line. Every command tells the exit codes.
+pub fn command() -> clap::Command {
+    with_exit_codes(CommandLine::command())
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_help(EXIT_CODES).mut_subcommands(with_exit_codes)
+}
+
 /// Runs what the process's arguments say.
 pub fn run() -> ExitCode {
-    let outcome = match CommandLine::parse().command {
+    let line = CommandLine::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match line.command {
         Command::Dev(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Accounts(command) => match command {
@@ -152,6 +164,7 @@ pub fn run() -> ExitCode {
             ConfigCommand::Print(command) => command.run(),
         },
         Command::Code(command) => command.run(),
+        Command::Openapi(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

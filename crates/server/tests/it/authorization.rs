@@ -11,14 +11,17 @@ use serde_json::{Value, json};
 /// What anybody may read: pages, which know no account.
 const PUBLIC: [&str; 1] = ["/docs/errors"];
 
+/// What stands for the id of a resource.
+pub(crate) const ID: &str = "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60";
+
 /// Each operation as method and path. The router itself is asked which methods a path has.
-async fn operations(service: &Service) -> Vec<String> {
+pub(crate) async fn operations(service: &Service) -> Vec<String> {
     let mut operations = Vec::new();
     for path in router::routes().iter().flat_map(router::Route::paths) {
         if PUBLIC.contains(&path.as_str()) {
             continue;
         }
-        let path = path.replace("{id}", "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60");
+        let path = path.replace("{id}", ID);
         let answer = service.send(request(&format!("OPTIONS {path}"), &[], b"")).await;
         assert_eq!(answer.status, 405, "{path}");
         for method in answer.header("allow").unwrap().split(',').map(str::trim) {
