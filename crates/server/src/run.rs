@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Limits, Refuse, Shutdown};
-use crate::store::sqlite::{self, SqliteStore};
+use crate::store::sqlite::{self, Migration, SqliteStore};
 use crate::store::{Store, StoreError};
 use axum::Router;
 use einmal_core::Entropy;
@@ -70,7 +70,8 @@ pub async fn open_accounts(
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open(&store.sqlite_path)?);
+    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
+    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&store.sqlite_path, migration)?);
     check_purpose(&opened, purpose, name).await?;
     Accounts::open(opened, keyring, entropy).await.map_err(failed)
 }

@@ -2,6 +2,7 @@
 //! `cli` may read or write an account in another way.
 
 mod administer;
+mod check;
 mod description;
 mod encode;
 mod export;
@@ -11,10 +12,12 @@ pub mod password_hash;
 mod prove;
 mod put;
 mod record;
+mod restore;
 mod seal;
 mod turns;
 mod update;
 
+pub use check::{Checked, Finding};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
 };
@@ -24,5 +27,6 @@ pub use keyring::{Keyring, KeyringError};
 pub use prove::{Offered, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
+pub use restore::RestoreReport;
 pub use seal::SealError;
 pub use update::{Accounts, OpenError, Outcome, UpdateError};

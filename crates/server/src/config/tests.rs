@@ -2,6 +2,7 @@
 
 mod example;
 mod overlay;
+mod print;
 mod values;
 
 use super::*;

@@ -91,7 +91,7 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             max_connections: 1_000,
             drain: Duration::ZERO,
         },
-        store: Store { sqlite_path: options.data.join("einmal.db") },
+        store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
         keyring: KeyringSource::File(keyring),
         issuers: Vec::new(),
         policy: Policy::default(),

@@ -9,5 +9,7 @@ mod import;
 mod keys;
 mod load;
 mod refused_lines;
+mod restore;
 mod serve;
 mod shutdown;
+mod store_commands;

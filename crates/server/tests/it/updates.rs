@@ -4,7 +4,7 @@ use crate::harness::clock::NOW;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
+use einmal::store::{Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
@@ -59,6 +59,14 @@ impl Store for Unlucky {
 
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.store.property(name)
+    }
+
+    fn ids(&self, after: Option<AccountId>, limit: usize) -> StoreFuture<'_, Vec<AccountId>> {
+        self.store.ids(after, limit)
+    }
+
+    fn check(&self) -> StoreFuture<'_, Inspection> {
+        self.store.check()
     }
 
     fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()> {

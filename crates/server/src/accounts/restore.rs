@@ -1,0 +1,89 @@
+//! Makes all accounts of a restored backup safe: what was accepted since it was made is accepted no more. Goes
+//! through the one loop, so that each account gets a version that no stale copy has.
+
+use super::update::{Accounts, Outcome, UpdateError};
+use crate::store::StoreError;
+use einmal_core::Timestamp;
+use einmal_core::account::{Account, AccountId, Restored};
+use einmal_core::policy::Policy;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RestoreReport {
+    pub accounts: u64,
+    /// TOTP secrets that were moved on.
+    pub secrets: u64,
+    /// Codes that were live and are dead.
+    pub codes: u64,
+    /// Accounts that do not open; they were left as they are, and no code of theirs is ever accepted.
+    pub damaged: u64,
+}
+
+/// A guard is written also where nothing changed: the vault keeps its version, which no other content ever has.
+impl Outcome for Restored {
+    fn is_evaluated(&self) -> bool {
+        true
+    }
+}
+
+impl Accounts {
+    /// `damaged` hears of each account that does not open, `progress` of how far it is. An error means that it could
+    /// not go on; it can be run again.
+    pub async fn after_restore(
+        &self,
+        now: Timestamp,
+        policy: &Arc<Policy>,
+        mut damaged: impl FnMut(&AccountId, &UpdateError),
+        mut progress: impl FnMut(&RestoreReport),
+    ) -> Result<RestoreReport, UpdateError> {
+        let mut report = RestoreReport::default();
+        let mut after = None;
+        while let Some(page) = self.next_page(after.take()).await? {
+            after = page.last().cloned();
+            for (id, restored) in self.restore_page(page, now, policy).await? {
+                report.accounts += 1;
+                match restored {
+                    Ok(Some(restored)) => {
+                        report.secrets += restored.secrets;
+                        report.codes += restored.codes;
+                    }
+                    // Erased a moment ago.
+                    Ok(None) => {}
+                    Err(error @ (UpdateError::Seal(_) | UpdateError::Torn)) => {
+                        report.damaged += 1;
+                        damaged(&id, &error);
+                    }
+                    Err(error @ UpdateError::Store(StoreError::Damaged(_))) => {
+                        report.damaged += 1;
+                        damaged(&id, &error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            progress(&report);
+        }
+        Ok(report)
+    }
+
+    /// All at once: what waits together is committed together. In the order of their ids.
+    async fn restore_page(
+        &self,
+        page: Vec<AccountId>,
+        now: Timestamp,
+        policy: &Arc<Policy>,
+    ) -> Result<Vec<(AccountId, Result<Option<Restored>, UpdateError>)>, UpdateError> {
+        let mut updates = JoinSet::new();
+        for id in page {
+            let (accounts, policy) = (self.clone(), Arc::clone(policy));
+            let restore = move |account: &mut Account| account.after_restore(now, &policy);
+            updates.spawn(async move { (id.clone(), accounts.update(id, restore).await) });
+        }
+        let mut restored = Vec::with_capacity(updates.len());
+        while let Some(update) = updates.join_next().await {
+            restored.push(update.map_err(|_| UpdateError::Panicked)?);
+        }
+        restored.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(restored)
+    }
+}
