@@ -1,6 +1,7 @@
 //! Puts the service together from its configuration, starts it, and ends it.
 
-use crate::accounts::{Accounts, Keyring, KeyringError, OpenError};
+use crate::accounts::{Accounts, IssuerNames, Keyring, KeyringError, OpenError};
+use crate::api::admin;
 use crate::api::management::{self, NotReady, Readiness};
 use crate::api::router::{self, Route};
 use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
@@ -147,6 +148,7 @@ impl Parts {
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
         let Self { config, clock, entropy, accounts, listener, shutdown } = self;
+        let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
         let ready =
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
@@ -158,6 +160,8 @@ impl Parts {
             public_url: config.http.public_url.unwrap_or_else(|| format!("http://{address}")).into(),
             tokens: Arc::clone(&verifier) as _,
             accounts: accounts.clone(),
+            issuer_names: IssuerNames(issuer_names),
+            administrators: config.administrators,
             policy: Arc::new(config.policy),
             says_throttled: config.throttle_status == 429,
         });
@@ -165,6 +169,9 @@ impl Parts {
         let mut routes = router::routes();
         routes.extend(further);
         let mut management_routes = management::routes(Arc::new(ready));
+        if context.administrators.is_some() {
+            management_routes.extend(admin::routes());
+        }
         if management.is_none() {
             routes.append(&mut management_routes);
         }

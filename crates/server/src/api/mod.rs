@@ -1,6 +1,7 @@
 //! The HTTP API: routes, what goes in and out of them, and every error. It must not know a store, and decides
 //! nothing about an account.
 
+pub mod admin;
 mod create_otp;
 pub mod document;
 pub mod error;

@@ -10,7 +10,7 @@ mod page;
 pub use lines::lines;
 
 use crate::accounts::{Accounts, IssuerNames, Keyring, Reading, read_record};
-use crate::auth::{Algorithm, IssuerSettings};
+use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
@@ -97,6 +97,10 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
         policy: Policy::default(),
         throttle_status: 404,
         totp_issuer_label: "einmal".to_owned(),
+        administrators: Some(AdministratorSettings {
+            issuer: ISSUER_NAME.into(),
+            clients: vec![issuer::ADMIN_CLIENT.to_owned()],
+        }),
         log: Log::for_people(),
     })
 }

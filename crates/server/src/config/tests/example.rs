@@ -43,6 +43,7 @@ fn what_the_example_shows_beside_the_defaults_is_valid() {
     let config = written(&text).config();
     assert!(config.issuers[0].jwks_uri.is_some());
     assert!(config.issuers[0].linked_identity.is_some());
+    assert!(config.administrators.is_some());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The whole service as its clients see it: over HTTP, with real tokens, on a real store.
 
+mod admin;
 mod answers;
 mod body;
 mod body_cases;
@@ -7,6 +8,7 @@ mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
 mod lockout;
+mod provisioning;
 mod semantics;
 mod subjects;
 mod verify_otp;
