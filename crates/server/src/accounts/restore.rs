@@ -1,6 +1,7 @@
 //! Makes all accounts of a restored backup safe: what was accepted since it was made is accepted no more. Goes
 //! through the one loop, so that each account gets a version that no stale copy has.
 
+use super::rows::PAGE;
 use super::update::{Accounts, Outcome, UpdateError};
 use crate::store::StoreError;
 use einmal_core::Timestamp;
@@ -39,8 +40,10 @@ impl Accounts {
     ) -> Result<RestoreReport, UpdateError> {
         let mut report = RestoreReport::default();
         let mut after = None;
-        while let Some(page) = self.next_page(after.take()).await? {
-            after = page.last().cloned();
+        loop {
+            let page = self.store().ids(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
             for (id, restored) in self.restore_page(page, now, policy).await? {
                 report.accounts += 1;
                 match restored {
@@ -50,11 +53,11 @@ impl Accounts {
                     }
                     // Erased a moment ago.
                     Ok(None) => {}
-                    Err(error @ (UpdateError::Seal(_) | UpdateError::Torn)) => {
-                        report.damaged += 1;
-                        damaged(&id, &error);
-                    }
-                    Err(error @ UpdateError::Store(StoreError::Damaged(_))) => {
+                    Err(
+                        error @ (UpdateError::Seal(_)
+                        | UpdateError::Torn
+                        | UpdateError::Store(StoreError::Damaged(_))),
+                    ) => {
                         report.damaged += 1;
                         damaged(&id, &error);
                     }

@@ -12,7 +12,12 @@ mod config_check;
 mod config_print;
 mod dev;
 mod foreground;
+mod keyring_file;
 mod keys_generate;
+mod keys_list;
+mod keys_reseal;
+mod keys_retire;
+mod keys_rotate;
 mod openapi;
 mod progress;
 mod serve;
@@ -69,6 +74,10 @@ enum AccountsCommand {
 #[derive(Subcommand)]
 enum KeysCommand {
     Generate(keys_generate::GenerateCommand),
+    Rotate(keys_rotate::RotateCommand),
+    List(keys_list::ListCommand),
+    Reseal(keys_reseal::ResealCommand),
+    Retire(keys_retire::RetireCommand),
 }
 
 #[derive(Subcommand)]
@@ -152,7 +161,13 @@ pub fn run() -> ExitCode {
             AccountsCommand::Delete(command) => command.run(),
             AccountsCommand::Export(command) => command.run(),
         },
-        Command::Keys(KeysCommand::Generate(command)) => command.run(),
+        Command::Keys(command) => match command {
+            KeysCommand::Generate(command) => command.run(),
+            KeysCommand::Rotate(command) => command.run(),
+            KeysCommand::List(command) => command.run(),
+            KeysCommand::Reseal(command) => command.run(),
+            KeysCommand::Retire(command) => command.run(),
+        },
         Command::Store(command) => match command {
             StoreCommand::Migrate(command) => command.run(),
             StoreCommand::Check(command) => command.run(),

@@ -110,9 +110,33 @@ pub trait Store: Send + Sync {
     /// A small named value of the store itself, such as the keyring's check value.
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>>;
 
-    /// Sets a property, durably.
-    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()>;
+    /// Sets a property, durably, if it is `expected`; `None` is a property that was never set.
+    fn swap_property(
+        &self,
+        name: &'static str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'_, SwapOutcome>;
 
     /// Whether a write can be committed right now, by committing one that changes nothing.
     fn probe(&self) -> StoreFuture<'_, ()>;
+}
+
+/// Gives a property this value if it has none. Returns the value that it has, which of several who do this at once only
+/// one has given it.
+pub async fn claim_property(
+    store: &dyn Store,
+    name: &'static str,
+    value: Vec<u8>,
+) -> Result<Vec<u8>, StoreError> {
+    if let Some(found) = store.property(name).await? {
+        return Ok(found);
+    }
+    match store.swap_property(name, None, value.clone()).await? {
+        SwapOutcome::Swapped => Ok(value),
+        SwapOutcome::Conflict => {
+            let gone = || StoreError::Unavailable(format!("the property {name} is there and is not"));
+            store.property(name).await?.ok_or_else(gone)
+        }
+    }
 }

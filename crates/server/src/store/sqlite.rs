@@ -185,8 +185,13 @@ impl Store for SqliteStore {
         Box::pin(async move { self.reads()?.ask(name, Read::Property).await })
     }
 
-    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()> {
-        Box::pin(async move { self.writes()?.ask((name, value), Write::SetProperty).await })
+    fn swap_property(
+        &self,
+        name: &'static str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'_, SwapOutcome> {
+        Box::pin(async move { self.writes()?.ask((name, expected, value), Write::Property).await })
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

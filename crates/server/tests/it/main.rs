@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod process;
 mod races;
+mod rotation;
 mod secrecy;
 mod third_party;
 mod tidy;

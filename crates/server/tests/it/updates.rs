@@ -57,20 +57,25 @@ impl Store for Unlucky {
         self.store.scan(after, limit)
     }
 
-    fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
-        self.store.property(name)
-    }
-
     fn ids(&self, after: Option<AccountId>, limit: usize) -> StoreFuture<'_, Vec<AccountId>> {
         self.store.ids(after, limit)
+    }
+
+    fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
+        self.store.property(name)
     }
 
     fn check(&self) -> StoreFuture<'_, Inspection> {
         self.store.check()
     }
 
-    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()> {
-        self.store.set_property(name, value)
+    fn swap_property(
+        &self,
+        name: &'static str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'_, SwapOutcome> {
+        self.store.swap_property(name, expected, value)
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

@@ -170,6 +170,26 @@ fn a_keyring_has_exactly_one_source_and_is_never_shown() {
     );
 }
 
+#[test]
+fn a_keyring_file_may_be_readable_by_its_group_where_that_is_configured() {
+    let source = |keyring| with_keyring(keyring).config().keyring;
+    let file = |keyring| match source(keyring) {
+        KeyringSource::File(file) => file.group_readable,
+        KeyringSource::Environment { .. } => panic!("no file"),
+    };
+    assert!(!file("file = \"a\""));
+    assert!(!file("file = \"a\"\ngroup_readable = false"));
+    assert!(file("file = \"a\"\ngroup_readable = true"));
+    assert_eq!(
+        with_keyring("file = \"a\"\ngroup_readable = 1").refusal(),
+        "einmal.toml:3: keyring.group_readable: found the number 1, expected true or false"
+    );
+    assert_eq!(
+        with_keyring("env = \"KEYS\"\ngroup_readable = true").refusal(),
+        "einmal.toml:3: keyring.group_readable: is about keyring.file, and there is keyring.env"
+    );
+}
+
 fn with_issuer(from: &str, to: &str) -> Written {
     written(&MINIMAL.replace(from, to))
 }

@@ -36,7 +36,13 @@ pub(super) async fn pages_are_in_the_order_of_bytes_and_complete(place: &impl Pl
         key(&one.0).cmp(&key(&other.0))
     });
     for limit in [1, 7, 10, 50, 1_000] {
-        assert_eq!(walk(&*store, limit).await, expected, "{limit} at a time");
+        let found = walk(&*store, limit).await;
+        assert_eq!(found, expected, "{limit} at a time");
+        for from in [None, Some(found[0].0.clone()), Some(found[12].0.clone())] {
+            let ids: Vec<_> = store.scan(from.clone(), limit).await.unwrap();
+            let ids: Vec<_> = ids.into_iter().map(|(id, _)| id).collect();
+            assert_eq!(store.ids(from, limit).await.unwrap(), ids);
+        }
     }
     // After a name that is not there, too.
     let after = store.scan(Some(AccountId::new("a", "a\u{1}")), 1).await.unwrap();
@@ -46,6 +52,7 @@ pub(super) async fn pages_are_in_the_order_of_bytes_and_complete(place: &impl Pl
 pub(super) async fn an_empty_store_has_an_empty_page(place: &impl Place) {
     let store = place.open();
     assert!(store.scan(None, 10).await.unwrap().is_empty());
+    assert!(store.ids(None, 10).await.unwrap().is_empty());
     assert!(store.scan(Some(id("a")), 10).await.unwrap().is_empty());
 }
 

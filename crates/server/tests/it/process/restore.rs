@@ -2,6 +2,7 @@
 
 use crate::harness::installation::{Installation, SECRET, code_at, device, early_in_a_step, step};
 use crate::harness::service::{SECRET as DEVICE, Service};
+use einmal::accounts::KeyringFile;
 use einmal::clock::Clock;
 use einmal::config::{KeyringSource, Store};
 use einmal::entropy::SystemEntropy;
@@ -89,7 +90,10 @@ async fn what_was_made_safe_takes_the_first_code_after_the_window_and_no_issued_
         .restart_after(async |directory| {
             put_in_place(directory, &directory.join("b"));
             let store = Store { sqlite_path: directory.join("einmal.db"), migrate: true };
-            let keyring = KeyringSource::File(directory.join("einmal.keys"));
+            let keyring = KeyringSource::File(KeyringFile {
+                path: directory.join("einmal.keys"),
+                group_readable: false,
+            });
             let opened = open_accounts(&store, &keyring, Purpose::Service, Arc::new(SystemEntropy)).await;
             let policy = Arc::new(Policy::default());
             let report =
