@@ -2,6 +2,7 @@
 //! through the one loop, so that each account gets a version that no stale copy has.
 
 use super::rows::PAGE;
+use super::seal::SealError;
 use super::update::{Accounts, Outcome, UpdateError};
 use crate::store::StoreError;
 use einmal_core::Timestamp;
@@ -53,11 +54,7 @@ impl Accounts {
                     }
                     // Erased a moment ago.
                     Ok(None) => {}
-                    Err(
-                        error @ (UpdateError::Seal(_)
-                        | UpdateError::Torn
-                        | UpdateError::Store(StoreError::Damaged(_))),
-                    ) => {
+                    Err(error) if is_damage(&error) => {
                         report.damaged += 1;
                         damaged(&id, &error);
                     }
@@ -88,5 +85,14 @@ impl Accounts {
         }
         restored.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(restored)
+    }
+}
+
+fn is_damage(error: &UpdateError) -> bool {
+    match error {
+        // Nothing is wrong with the account if it cannot be sealed again.
+        UpdateError::Seal(SealError::Sealing | SealError::Entropy(_)) => false,
+        UpdateError::Seal(_) | UpdateError::Torn | UpdateError::Store(StoreError::Damaged(_)) => true,
+        _ => false,
     }
 }

@@ -58,7 +58,10 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     Code(code::CodeCommand),
-    Openapi(openapi::OpenapiCommand),
+    /// Print the OpenAPI 3.1 document of the API
+    ///
+    /// It is made from the operations of this very version, and needs no configuration.
+    Openapi,
 }
 
 #[derive(Subcommand)]
@@ -179,7 +182,7 @@ pub fn run() -> ExitCode {
             ConfigCommand::Print(command) => command.run(),
         },
         Command::Code(command) => command.run(),
-        Command::Openapi(command) => command.run(),
+        Command::Openapi => openapi::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

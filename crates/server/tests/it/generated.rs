@@ -94,7 +94,9 @@ fn every_reference_leads_somewhere() {
             Value::Array(items) => items.iter().collect(),
             _ => return,
         };
-        below.into_iter().for_each(|value| walk(document, value, found));
+        for value in below {
+            walk(document, value, found);
+        }
     }
     let document = document();
     let mut found = 0;

@@ -126,8 +126,8 @@ fn no_secret_is_printed_and_what_is_left_without_the_masked_lines_is_a_configura
             "jwks_uri = \"https://id.example.com/keys?***\" # line 8"
         ]
     );
-    let rest: String =
-        printed.lines().filter(|line| !line.contains("***")).map(|line| format!("{line}\n")).collect();
+    let rest: Vec<_> = printed.lines().filter(|line| !line.contains("***")).collect();
+    let rest = rest.join("\n");
     fs::write(directory.path().join("einmal.toml"), rest).unwrap();
     let environment = Environment::from([("SEAL", "hunter2")]);
     let document = Document::open(Some(&directory.path().join("einmal.toml")), environment).unwrap();

@@ -53,6 +53,7 @@ async fn a_copy_is_one_moment_and_ends_though_writers_never_pause_and_do_not_wai
         let (mut steps, mut last) = (0, (0, 0));
         let mut between_steps = |done, total| {
             (steps, last) = (steps + 1, (done, total));
+            assert!(steps < 100, "the copy begins anew with every commit");
             let (before, deadline) = (seen.load(Ordering::SeqCst), Instant::now() + Duration::from_secs(10));
             while seen.load(Ordering::SeqCst) < before + 10 {
                 assert!(Instant::now() < deadline, "writers wait for the copy");
