@@ -1,6 +1,7 @@
 //! Puts the service together from its configuration, starts it, and ends it.
 
-use crate::accounts::{Accounts, Keyring, KeyringError, LiveKeyring, OpenError};
+use crate::accounts::{Accounts, IssuerNames, Keyring, KeyringError, LiveKeyring, OpenError};
+use crate::api::admin;
 use crate::api::management::{self, NotReady, Readiness};
 use crate::api::router::{self, Route};
 use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
@@ -8,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Limits, Refuse, Shutdown};
-use crate::store::sqlite::{self, SqliteStore};
+use crate::store::sqlite::{self, Migration, SqliteStore};
 use crate::store::{Store, StoreError, claim_property};
 use axum::Router;
 use einmal_core::Entropy;
@@ -71,7 +72,8 @@ pub async fn open_accounts(
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open(&store.sqlite_path)?);
+    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
+    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&store.sqlite_path, migration)?);
     check_purpose(&opened, purpose, name).await?;
     Accounts::open(opened, keyring, entropy).await.map_err(failed)
 }
@@ -147,6 +149,7 @@ impl Parts {
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
         let Self { config, clock, entropy, accounts, listener, shutdown } = self;
+        let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
         let ready =
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
@@ -158,6 +161,8 @@ impl Parts {
             public_url: config.http.public_url.unwrap_or_else(|| format!("http://{address}")).into(),
             tokens: Arc::clone(&verifier) as _,
             accounts: accounts.clone(),
+            issuer_names: IssuerNames(issuer_names),
+            administrators: config.administrators,
             policy: Arc::new(config.policy),
             says_throttled: config.throttle_status == 429,
         });
@@ -165,6 +170,9 @@ impl Parts {
         let mut routes = router::routes();
         routes.extend(further);
         let mut management_routes = management::routes(Arc::new(ready));
+        if context.administrators.is_some() {
+            management_routes.extend(admin::routes());
+        }
         if management.is_none() {
             routes.append(&mut management_routes);
         }

@@ -33,11 +33,11 @@ pub struct Reserved {
 impl Account {
     /// Counts one failure of `kind`, also where none is set: else asking would cost a hash and nothing more.
     pub fn reserve(&mut self, kind: ProofKind, now: Timestamp, policy: &Policy) -> Reservation {
-        let hash = self.live_hash(kind).cloned();
-        let throttle = self.proof_throttle(kind);
-        if let Some(wait) = throttle.wait(now, policy) {
+        if let Some(wait) = self.proof_throttle(kind).wait(now, policy) {
             return Reservation::Throttled(wait);
         }
+        let hash = self.live_hash(kind).cloned();
+        let throttle = self.proof_throttle(kind);
         throttle.fail(now, policy);
         Reservation::Granted(Reserved { kind, hash, failures: throttle.failures })
     }

@@ -11,7 +11,7 @@ pub struct Throttle {
 }
 
 /// Nothing may be evaluated now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// At least 1.
     pub seconds: u64,

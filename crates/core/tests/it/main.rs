@@ -3,6 +3,8 @@
 
 mod attacker;
 mod build;
+mod proof;
 mod properties;
+mod restore;
 mod vectors;
 mod verify;

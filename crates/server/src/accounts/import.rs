@@ -1,10 +1,10 @@
 //! Bringing accounts in, many at a time and in constant memory: a line is taken whole or refused, and what
 //! exists is left alone unless it is to be replaced. Safe beside a running service.
 
+use super::put::Put;
 use super::record::{IssuerNames, Provisioned, Reading, RecordError, read_record};
-use super::{Accounts, Outcome, UpdateError};
+use super::{Accounts, UpdateError};
 use crate::store::SwapOutcome;
-use einmal_core::account::{Account, AccountId};
 use einmal_core::policy::Policy;
 use einmal_core::{Entropy, Timestamp};
 use std::collections::HashSet;
@@ -108,7 +108,7 @@ impl Import<'_> {
         mut lines: Vec<Line>,
         report: &mut Report,
         tell: &mut impl FnMut(Notice),
-    ) -> Result<Vec<(AccountId, Account)>, UpdateError> {
+    ) -> Result<Vec<Provisioned>, UpdateError> {
         let reading =
             Reading { issuers: self.issuers, policy: self.policy, entropy: self.entropy, now: self.now };
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -125,11 +125,11 @@ impl Import<'_> {
         let mut accepted = Vec::new();
         for (line, result) in parts.map_err(|_| UpdateError::Panicked)?.into_iter().flatten() {
             match result {
-                Ok(Provisioned { id, account, warnings }) => {
-                    for text in warnings {
-                        tell(Notice::Warning { line, text });
+                Ok(provisioned) => {
+                    for text in &provisioned.warnings {
+                        tell(Notice::Warning { line, text: text.clone() });
                     }
-                    accepted.push((id, account));
+                    accepted.push(provisioned);
                 }
                 Err(error) => {
                     report.refused += 1;
@@ -140,22 +140,22 @@ impl Import<'_> {
         Ok(accepted)
     }
 
-    async fn commit(&self, group: Vec<(AccountId, Account)>, report: &mut Report) -> Result<(), UpdateError> {
-        let outcomes = self.accounts.insert(&group).await?;
+    async fn commit(&self, group: Vec<Provisioned>, report: &mut Report) -> Result<(), UpdateError> {
+        let outcomes = self.accounts.insert(group.iter().map(|one| (&one.id, &one.account))).await?;
         let mut replacements = JoinSet::new();
         let mut under_way = HashSet::new();
-        for (outcome, (id, account)) in outcomes.into_iter().zip(group) {
+        for (outcome, provisioned) in outcomes.into_iter().zip(group) {
             match outcome {
                 SwapOutcome::Swapped => report.imported += 1,
                 SwapOutcome::Conflict if self.replace => {
                     // Of several lines for one account the last one counts, so no two of them run at once.
-                    if under_way.len() >= PARALLEL_REPLACEMENTS || under_way.contains(&id) {
+                    if under_way.len() >= PARALLEL_REPLACEMENTS || under_way.contains(&provisioned.id) {
                         report.replaced += finish(&mut replacements).await?;
                         under_way.clear();
                     }
-                    under_way.insert(id.clone());
+                    under_way.insert(provisioned.id.clone());
                     let accounts = self.accounts.clone();
-                    replacements.spawn(async move { replace(&accounts, id, account).await });
+                    replacements.spawn(async move { accounts.put(provisioned).await });
                 }
                 SwapOutcome::Conflict => report.skipped += 1,
             }
@@ -166,39 +166,13 @@ impl Import<'_> {
 }
 
 /// How many there were.
-async fn finish(replacements: &mut JoinSet<Result<(), UpdateError>>) -> Result<u64, UpdateError> {
+async fn finish(replacements: &mut JoinSet<Result<Put, UpdateError>>) -> Result<u64, UpdateError> {
     let mut count = 0;
     while let Some(finished) = replacements.join_next().await {
         finished.map_err(|_| UpdateError::Panicked)??;
         count += 1;
     }
     Ok(count)
-}
-
-struct Replaced;
-
-impl Outcome for Replaced {
-    fn is_evaluated(&self) -> bool {
-        true
-    }
-}
-
-/// Puts `account` in the place of the one that exists; if that has just been deleted, it becomes a new one.
-async fn replace(accounts: &Accounts, id: AccountId, account: Account) -> Result<(), UpdateError> {
-    let successor = account.clone();
-    let put = move |existing: &mut Account| {
-        let mut successor = successor.clone();
-        successor.inherit(existing);
-        *existing = successor;
-        Replaced
-    };
-    if accounts.update(id.clone(), put).await?.is_some() {
-        return Ok(());
-    }
-    match accounts.insert(&[(id, account)]).await?.first() {
-        Some(SwapOutcome::Swapped) => Ok(()),
-        _ => Err(UpdateError::Contended),
-    }
 }
 
 impl Line {

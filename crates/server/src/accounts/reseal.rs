@@ -1,6 +1,7 @@
 //! Rewrites what old keys sealed with the one that seals now, beside running servers. Every write is a swap from the
 //! version that was read, so that no attempt is lost; whatever interrupts it, it can be run again.
 
+use super::envelope::resealed;
 use super::rows::Row;
 use super::update::{Accounts, CHECK_VALUE, UpdateError};
 use crate::store::{KeyId, SealedAccount, Swap, SwapOutcome};
@@ -58,7 +59,8 @@ impl Accounts {
         for _ in 0..MAX_ROUNDS {
             let found = self.store().property(CHECK_VALUE).await?;
             let keyring = self.keyring().current();
-            let value = keyring.resealed_check_value(found.as_deref().unwrap_or_default(), self.entropy())?;
+            let value = keyring
+                .resealed_check_value(found.as_deref().unwrap_or_default(), self.entropy().as_ref())?;
             let Some(value) = value else { return Ok(()) };
             if self.store().swap_property(CHECK_VALUE, found, value).await? == SwapOutcome::Swapped {
                 return Ok(());
@@ -98,10 +100,10 @@ impl<F: FnMut(ResealNotice<'_>)> Pass<'_, F> {
     ) -> Result<Vec<(AccountId, SealedAccount)>, UpdateError> {
         self.find_keys(&left).await;
         // Once a round: it may be promoted, or rotated again, while this goes on.
-        let keyring = self.accounts.keyring().current();
+        let (keyring, entropy) = (self.accounts.keyring().current(), self.accounts.entropy());
         let mut swaps: Vec<Swap> = Vec::new();
         for (id, stored) in left {
-            match self.accounts.resealed(keyring.clone(), &id, &stored) {
+            match resealed(keyring.clone(), &id, &stored, entropy.as_ref()) {
                 Ok(swap) => swaps.extend(swap),
                 Err(error) => self.failed(&id, error),
             }

@@ -5,7 +5,7 @@ use crate::store::{SealedAccount, StoreError};
 use einmal_core::account::AccountId;
 
 /// Accounts of one page, which are also those of one commit; some hundred bytes each.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 
 /// An account, or why it cannot be read. `None` was deleted a moment ago.
 pub(super) type Row = (AccountId, Result<Option<SealedAccount>, StoreError>);
@@ -29,6 +29,7 @@ impl Accounts {
         }
         Ok(rows)
     }
+
     /// One of them. The outer error means that none can be read now.
     pub(super) async fn row(
         &self,

@@ -1,17 +1,15 @@
 //! The one loop: load, open, decide, seal, swap if nobody was faster, answer. An outcome that changed the
 //! account is believed only when its swap has returned.
 
-use super::encode::{Encoded, decode, encode_guard, encode_vault};
-use super::keyring::{Following, Keyring, LiveKeyring, SealingKey};
-use super::seal::{Part, SealError};
+use super::envelope::{Opened, new_account};
+use super::keyring::{Following, LiveKeyring};
+use super::password_hash::{Crowded, HashPool, HashingError, Interrupted};
+use super::seal::SealError;
 use super::turns::Turns;
-use crate::store::{
-    Expected, KeyId, SealedAccount, Store, StoreError, Swap, SwapOutcome, Version, claim_property,
-};
+use crate::store::{SealedAccount, Store, StoreError, Swap, SwapOutcome, claim_property};
 use einmal_core::account::{Account, AccountId, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// The accounts of one store under one keyring.
 #[derive(Clone)]
@@ -25,6 +23,7 @@ struct Inner {
     _following: Option<Following>,
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
+    hashing: HashPool,
 }
 
 /// What an operation decided.
@@ -37,6 +36,15 @@ pub trait Outcome: Send + 'static {
 impl Outcome for Verification {
     fn is_evaluated(&self) -> bool {
         !matches!(self, Self::Throttled(_))
+    }
+}
+
+/// A change that nobody has to prove anything for.
+pub(super) struct Done<T>(pub(super) T);
+
+impl<T: Send + 'static> Outcome for Done<T> {
+    fn is_evaluated(&self) -> bool {
+        true
     }
 }
 
@@ -53,6 +61,12 @@ pub enum UpdateError {
     Torn,
     #[error("the attempt panicked")]
     Panicked,
+    #[error(transparent)]
+    HashingCrowded(#[from] Crowded),
+    #[error(transparent)]
+    HashingInterrupted(#[from] Interrupted),
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
 }
 
 impl From<EntropyError> for UpdateError {
@@ -96,12 +110,22 @@ impl Accounts {
         }
         opened.map_err(OpenError::WrongKeyring)?;
         let following = keyring.follow();
-        let turns = Arc::default();
-        Ok(Self { inner: Arc::new(Inner { store, keyring, _following: following, entropy, turns }) })
+        let (turns, hashing) = (Arc::default(), HashPool::default());
+        let inner = Inner { store, keyring, _following: following, entropy, turns, hashing };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
+    }
+
+    /// Where slow hashing is done.
+    pub fn hashing(&self) -> &HashPool {
+        &self.inner.hashing
+    }
+
+    pub(super) fn entropy(&self) -> Arc<dyn Entropy> {
+        Arc::clone(&self.inner.entropy)
     }
 
     pub fn keyring(&self) -> &LiveKeyring {
@@ -117,16 +141,42 @@ impl Accounts {
         T: Outcome,
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
+        self.attempt(id, Missing::IsNobody, decide).await
+    }
+
+    /// The same, and where there is no account, `decide` runs on an empty one, which comes into being.
+    pub async fn update_or_create<T, F>(&self, id: AccountId, decide: F) -> Result<T, UpdateError>
+    where
+        T: Outcome,
+        F: Fn(&mut Account) -> T + Send + Sync + 'static,
+    {
+        self.attempt(id, Missing::IsMade, decide).await?.ok_or(UpdateError::Contended)
+    }
+
+    async fn attempt<T, F>(
+        &self,
+        id: AccountId,
+        missing: Missing,
+        decide: F,
+    ) -> Result<Option<T>, UpdateError>
+    where
+        T: Outcome,
+        F: Fn(&mut Account) -> T + Send + Sync + 'static,
+    {
         let inner = Arc::clone(&self.inner);
-        let attempt = tokio::spawn(async move { inner.update(&id, decide).await });
+        let attempt = tokio::spawn(async move { inner.update(&id, missing, decide).await });
         attempt.await.map_err(|_| UpdateError::Panicked)?
     }
 
     /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.
-    pub async fn insert(&self, accounts: &[(AccountId, Account)]) -> Result<Vec<SwapOutcome>, UpdateError> {
+    pub async fn insert(
+        &self,
+        accounts: impl IntoIterator<Item = (&AccountId, &Account)>,
+    ) -> Result<Vec<SwapOutcome>, UpdateError> {
         let keyring = self.inner.keyring.current();
+        let entropy = self.inner.entropy.as_ref();
         let swaps =
-            accounts.iter().map(|(id, account)| self.inner.new_account(&keyring, id.clone(), account));
+            accounts.into_iter().map(|(id, account)| new_account(&keyring, id.clone(), account, entropy));
         let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
         Ok(self.inner.store.swap_many(swaps).await?)
     }
@@ -143,80 +193,51 @@ impl Accounts {
         self.inner.open(id, stored).await.map(|opened| opened.account)
     }
 
-    /// The same account sealed by the key that seals now, both parts with versions that were never there before; `None`
-    /// if it is so already.
-    pub(super) fn resealed(
-        &self,
-        keyring: Arc<Keyring>,
-        id: &AccountId,
-        stored: &SealedAccount,
-    ) -> Result<Option<Swap>, UpdateError> {
-        let seals = keyring.sealing_after(stored.guard.key_id).id;
-        if (stored.guard.key_id, stored.vault.key_id) == (seals, seals) {
-            return Ok(None);
-        }
-        let opened = open_with(keyring, id, stored)?;
-        let vault_version = self.inner.draw_version()?;
-        let guard = encode_guard(&opened.account, vault_version)?;
-        let unsealed = Unsealed { guard, vault: Some(opened.plain.vault), vault_version };
-        let key = opened.keyring.sealing_after(opened.guard_key);
-        self.inner.seal(key, id.clone(), Expected::Version(opened.version), &unsealed).map(Some)
-    }
-
-    pub(super) fn entropy(&self) -> &dyn Entropy {
-        self.inner.entropy.as_ref()
-    }
-
     /// With the keys that are known: for whoever goes through many accounts and must not wait for each that needs a
     /// key that nobody has.
     pub(super) fn open_stored(&self, id: &AccountId, stored: &SealedAccount) -> Result<Account, UpdateError> {
-        open_with(self.inner.keyring.current(), id, stored).map(|opened| opened.account)
+        Opened::open(self.inner.keyring.current(), id, stored).map(|opened| opened.account)
     }
 }
 
-/// An account as it was loaded.
-struct Opened {
-    /// What opened it also seals what follows: one round sees one keyring.
-    keyring: Arc<Keyring>,
-    account: Account,
-    plain: Encoded,
-    version: Version,
-    vault_version: Version,
-    guard_key: KeyId,
-}
-
-/// An account as it is to be written, before the seals.
-struct Unsealed {
-    guard: Zeroizing<Vec<u8>>,
-    /// Only if it changed.
-    vault: Option<Zeroizing<Vec<u8>>>,
-    /// Of the vault that the guard belongs to: the one above, or the one that is there.
-    vault_version: Version,
+/// What to do where there is no account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsNobody,
+    IsMade,
 }
 
 impl Inner {
     async fn update<T: Outcome>(
         &self,
         id: &AccountId,
+        missing: Missing,
         decide: impl Fn(&mut Account) -> T + Send + Sync,
     ) -> Result<Option<T>, UpdateError> {
         let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
+        let entropy = self.entropy.as_ref();
         for round in 0..=Accounts::MAX_ROUNDS {
-            let Some(stored) = self.load(id).await? else { return Ok(None) };
+            let Some(stored) = self.load(id).await? else {
+                if missing == Missing::IsNobody {
+                    return Ok(None);
+                }
+                let mut account = Account::default();
+                let outcome = decide(&mut account);
+                let swap = new_account(&self.keyring.current(), id.clone(), &account, entropy)?;
+                if self.swap(swap).await? == SwapOutcome::Swapped {
+                    return Ok(Some(outcome));
+                }
+                continue;
+            };
             let mut opened = self.open(id, &stored).await?;
             let outcome = decide(&mut opened.account);
-            let next = self.encode(&opened)?;
+            let next = opened.next(entropy)?;
             let is_last = round == Accounts::MAX_ROUNDS;
-            // The guard holds the version of the vault, so that it tells of every change.
-            if *next.guard == *opened.plain.guard && (is_last || !outcome.is_evaluated()) {
+            if opened.is(&next) && (is_last || !outcome.is_evaluated()) {
                 return Ok(Some(outcome));
             }
-            if is_last {
-                break;
-            }
-            let key = opened.keyring.sealing_after(opened.guard_key);
-            let swap = self.seal(key, id.clone(), Expected::Version(opened.version), &next)?;
-            if self.swap(swap).await? == SwapOutcome::Swapped {
+            if !is_last && self.swap(opened.swap(id.clone(), &next, entropy)?).await? == SwapOutcome::Swapped
+            {
                 return Ok(Some(outcome));
             }
         }
@@ -235,61 +256,12 @@ impl Inner {
     }
 
     async fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
-        match open_with(self.keyring.current(), id, stored) {
+        match Opened::open(self.keyring.current(), id, stored) {
             Err(UpdateError::Seal(SealError::UnknownKey(_))) => {
                 self.keyring.look_again().await;
-                open_with(self.keyring.current(), id, stored)
+                Opened::open(self.keyring.current(), id, stored)
             }
             opened => opened,
         }
     }
-
-    /// What a changed account is to be written as; the same guard as before if nothing changed.
-    fn encode(&self, opened: &Opened) -> Result<Unsealed, UpdateError> {
-        let vault = encode_vault(&opened.account)?;
-        let vault = (*vault != *opened.plain.vault).then_some(vault);
-        let vault_version = if vault.is_some() { self.draw_version()? } else { opened.vault_version };
-        Ok(Unsealed { guard: encode_guard(&opened.account, vault_version)?, vault, vault_version })
-    }
-
-    fn new_account(&self, keyring: &Keyring, id: AccountId, account: &Account) -> Result<Swap, UpdateError> {
-        let vault_version = self.draw_version()?;
-        let guard = encode_guard(account, vault_version)?;
-        let unsealed = Unsealed { guard, vault: Some(encode_vault(account)?), vault_version };
-        self.seal(keyring.sealing(), id, Expected::Absent, &unsealed)
-    }
-
-    fn seal(
-        &self,
-        key: &SealingKey,
-        id: AccountId,
-        expected: Expected,
-        unsealed: &Unsealed,
-    ) -> Result<Swap, UpdateError> {
-        let seal = |part, version, plain: &[u8]| key.seal(part, &id, version, plain, self.entropy.as_ref());
-        let guard = seal(Part::Guard, self.draw_version()?, &unsealed.guard)?;
-        let vault = unsealed.vault.as_ref().map(|vault| seal(Part::Vault, unsealed.vault_version, vault));
-        let vault = vault.transpose()?;
-        Ok(Swap { id, expected, guard, vault })
-    }
-
-    fn draw_version(&self) -> Result<Version, EntropyError> {
-        let mut bytes = [0; 8];
-        self.entropy.fill(&mut bytes)?;
-        Ok(Version::from_be_bytes(bytes))
-    }
-}
-
-fn open_with(keyring: Arc<Keyring>, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
-    let plain = Encoded {
-        guard: keyring.open(Part::Guard, id, &stored.guard)?,
-        vault: keyring.open(Part::Vault, id, &stored.vault)?,
-    };
-    let (account, vault_version) = decode(&plain)?;
-    // An old vault put beside a newer guard would bring back spent codes and replaced secrets.
-    if vault_version != stored.vault.version {
-        return Err(UpdateError::Torn);
-    }
-    let (version, guard_key) = (stored.guard.version, stored.guard.key_id);
-    Ok(Opened { keyring, account, plain, version, vault_version, guard_key })
 }

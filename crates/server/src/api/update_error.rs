@@ -9,12 +9,16 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 impl From<UpdateError> for ApiError {
     fn from(error: UpdateError) -> Self {
         match error {
-            UpdateError::Contended | UpdateError::Store(StoreError::Unavailable(_)) => {
+            UpdateError::Contended
+            | UpdateError::HashingCrowded(_)
+            | UpdateError::Store(StoreError::Unavailable(_)) => {
                 Self::new(ErrorCode::Unavailable).retry_after(RETRY_AFTER_SECONDS).logged(error.to_string())
             }
             UpdateError::Store(StoreError::Damaged(_))
             | UpdateError::Seal(_)
             | UpdateError::Torn
+            | UpdateError::Hashing(_)
+            | UpdateError::HashingInterrupted(_)
             | UpdateError::Panicked => Self::internal(error.to_string()),
         }
     }

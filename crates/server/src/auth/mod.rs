@@ -1,6 +1,7 @@
 //! Who is asking: bearer tokens of the configured issuers, checked without asking anybody per request.
 //! Nothing here may touch an account, and nothing of a token is believed before its signature is checked.
 
+mod administrators;
 mod algorithm;
 pub mod caller;
 mod claims;
@@ -14,6 +15,7 @@ mod strict_json;
 mod token;
 mod verified_tokens;
 
+pub use administrators::AdministratorSettings;
 pub use algorithm::Algorithm;
 pub use discovery::FetchError;
 pub use linked_identity::LinkedIdentitySettings;

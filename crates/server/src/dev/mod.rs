@@ -1,14 +1,16 @@
 //! Everything at once, for trying out: a store, an issuer and an account that everybody knows. `serve` must
 //! never reach anything in here, and nothing in here opens a store that `serve` made.
 
-mod demo;
+mod examples;
 mod host;
 mod issuer;
+mod lines;
+mod page;
 
-pub use demo::lines;
+pub use lines::lines;
 
 use crate::accounts::{Accounts, IssuerNames, KeyringFile, Reading, read_record};
-use crate::auth::{Algorithm, IssuerSettings};
+use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
@@ -64,7 +66,7 @@ pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running,
     let issuer = issuer::Issuer::new(address)?;
     let config = Config { issuers: vec![settings(&issuer)], ..config };
     let mut routes = issuer::routes(issuer);
-    routes.push(demo::route(address));
+    routes.append(&mut page::routes());
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let parts = Parts { config, clock, entropy, accounts, listener, shutdown };
     let expose = options.expose;
@@ -89,12 +91,16 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             max_connections: 1_000,
             drain: Duration::ZERO,
         },
-        store: Store { sqlite_path: options.data.join("einmal.db") },
+        store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
         keyring: KeyringSource::File(keyring),
         issuers: Vec::new(),
         policy: Policy::default(),
         throttle_status: 404,
         totp_issuer_label: "einmal".to_owned(),
+        administrators: Some(AdministratorSettings {
+            issuer: ISSUER_NAME.into(),
+            clients: vec![issuer::ADMIN_CLIENT.to_owned()],
+        }),
         log: Log::for_people(),
     })
 }
@@ -115,7 +121,7 @@ fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
 async fn make_demo_account(accounts: &Accounts, policy: &Policy) -> Result<(), DevError> {
     let issuers = IssuerNames(vec![ISSUER_NAME.into()]);
     let reading = Reading { issuers: &issuers, policy, entropy: &SystemEntropy, now: SystemClock.now() };
-    let demo = read_record(demo::RECORD, &reading).map_err(|error| DevError::Demo(error.to_string()))?;
-    let inserted = accounts.insert(&[(demo.id, demo.account)]).await;
+    let demo = read_record(examples::RECORD, &reading).map_err(|error| DevError::Demo(error.to_string()))?;
+    let inserted = accounts.insert([(&demo.id, &demo.account)]).await;
     inserted.map(drop).map_err(|error| DevError::Demo(error.to_string()))
 }

@@ -69,6 +69,15 @@ pub enum StoreError {
     Damaged(String),
 }
 
+/// What an engine found when it looked at itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// How many accounts there are.
+    pub accounts: u64,
+    /// What is wrong, for the operator; the first some hundred of it.
+    pub faults: Vec<String>,
+}
+
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The obligations of an engine. Its contract suite is `tests/it/contract`.
@@ -93,6 +102,10 @@ pub trait Store: Send + Sync {
 
     /// The same without what is in them, so that a damaged account does not hide those around it.
     fn ids(&self, after: Option<AccountId>, limit: usize) -> StoreFuture<'_, Vec<AccountId>>;
+
+    /// Everything that is wrong as far as an engine can tell that sees into no account. May take long, and MUST NOT
+    /// hold up other calls.
+    fn check(&self) -> StoreFuture<'_, Inspection>;
 
     /// A small named value of the store itself, such as the keyring's check value.
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>>;

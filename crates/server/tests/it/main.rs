@@ -7,6 +7,7 @@ mod cli;
 mod contract;
 mod documents;
 mod faults;
+mod generated;
 mod harness;
 mod http;
 mod process;

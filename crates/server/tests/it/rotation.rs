@@ -92,7 +92,8 @@ async fn make(accounts: &Accounts, subjects: &[String]) {
         let account = read_record(&line, &reading).unwrap();
         (account.id, account.account)
     };
-    let made = accounts.insert(&subjects.iter().map(record).collect::<Vec<_>>()).await.unwrap();
+    let records: Vec<_> = subjects.iter().map(record).collect();
+    let made = accounts.insert(records.iter().map(|(id, account)| (id, account))).await.unwrap();
     assert!(made.iter().all(|outcome| *outcome == SwapOutcome::Swapped));
 }
 

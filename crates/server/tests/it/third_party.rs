@@ -1,9 +1,10 @@
 //! Against other people's software, which shares no code and no misunderstanding with einmal. `scripts/test` brings
 //! it here and says where it is; where it does not, these tests say so, and on a build machine they fail.
 
+mod browser;
+mod codes;
 mod openid_provider;
 mod password_hashes;
-mod pyotp;
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use crate::harness::clock::NOW;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
+use einmal::store::{Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
@@ -65,6 +65,10 @@ impl Store for Unlucky {
         self.store.property(name)
     }
 
+    fn check(&self) -> StoreFuture<'_, Inspection> {
+        self.store.check()
+    }
+
     fn swap_property(
         &self,
         name: &'static str,
@@ -105,7 +109,7 @@ impl World {
         let reading = Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now: AT };
         let record = r#"{"id":"alice","deviceTotps":[{"secret":"PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU"}]}"#;
         let alice = read_record(record, &reading).unwrap();
-        accounts.insert(&[(alice.id, alice.account)]).await.unwrap();
+        accounts.insert([(&alice.id, &alice.account)]).await.unwrap();
         store.swaps.store(0, Ordering::SeqCst);
         Self { accounts, store, _directory: directory }
     }

@@ -62,3 +62,21 @@ pub(super) fn argon2(
         Ok(argon2.hash_password_into_with_memory(secret, salt, hash, memory.as_mut_slice())?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::PasswordHash;
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn where_there_is_no_hash_one_is_computed_all_the_same_121() {
+        let blocks_used = || MEMORY.with_borrow(Vec::len);
+        let used = thread::spawn(move || {
+            assert_eq!(blocks_used(), 0);
+            assert!(!PasswordHash::compare_with_none(b"8299").unwrap());
+            blocks_used()
+        });
+        assert_eq!(used.join().unwrap(), MEMORY_KIB as usize);
+    }
+}

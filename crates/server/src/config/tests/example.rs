@@ -2,7 +2,8 @@
 
 use super::*;
 
-const EXAMPLE: &str = include_str!("../../../../../einmal.example.toml");
+use super::super::example::TEXT as EXAMPLE;
+
 const EXAMPLE_MARK: &str = "# Example: ";
 
 /// The example with the lines that show a default taken as set; with `examples`, the others, too.
@@ -43,6 +44,7 @@ fn what_the_example_shows_beside_the_defaults_is_valid() {
     let config = written(&text).config();
     assert!(config.issuers[0].jwks_uri.is_some());
     assert!(config.issuers[0].linked_identity.is_some());
+    assert!(config.administrators.is_some());
 }
 
 #[test]

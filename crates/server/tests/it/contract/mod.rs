@@ -55,6 +55,8 @@ macro_rules! suite {
             pages_are_in_the_order_of_bytes_and_complete,
             an_empty_store_has_an_empty_page,
             what_stays_is_found_once_while_others_write,
+            ids_are_those_of_the_accounts_in_the_same_order,
+            a_check_of_a_sound_store_counts_its_accounts_and_finds_nothing,
         );
         $crate::contract::suite!(@ $place, races:
             of_16_swaps_of_one_version_one_wins,

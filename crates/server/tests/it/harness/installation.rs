@@ -97,7 +97,7 @@ impl Installation {
     pub(crate) fn token_with(&self, subject: &str, changes: &Value) -> String {
         let claims = json!({
             "iss": self.issuer.url(), "aud": "einmal", "sub": subject, "exp": now() + 3_600,
-            "scope": "user:otp:verify",
+            "scope": "user:otp:verify user:otp:create",
         });
         self.key.token(&with(&claims, changes))
     }

@@ -3,7 +3,7 @@
 use super::clock::HandClock;
 use super::issuer::{Issuer, SigningKey, with};
 use crate::http::client::Client as Wire;
-use einmal::accounts::{IssuerNames, Keyring, Outcome, Reading, read_record};
+use einmal::accounts::{IssuerNames, Keyring, Outcome, Provisioned, Reading, read_record};
 use einmal::clock::Clock;
 use einmal::config::{Config, Document, Environment};
 use einmal::entropy::SystemEntropy;
@@ -53,9 +53,15 @@ impl Service {
 
     /// Ends the service as SIGTERM does, and starts it again on the same store.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(async |_| {}).await
+    }
+
+    /// The same, with something done to its directory while it is down.
+    pub(crate) async fn restart_after(self, work: impl AsyncFnOnce(&Path)) -> Self {
         let Self { running, issuer, key, clock, client, directory, settings } = self;
         running.shutdown.begin();
         running.finished().await;
+        work(directory.path()).await;
         let running = start(directory.path(), &issuer, &clock, &settings).await;
         Self { running, issuer, key, clock, client, directory, settings }
     }
@@ -82,14 +88,23 @@ impl Service {
         self.directory.path().join("einmal.db")
     }
 
-    /// Makes an account, given as a line of an import.
-    pub(crate) async fn provision(&self, record: &Value) {
+    fn read(&self, record: &Value) -> Provisioned {
         let issuers = IssuerNames(vec!["main".into()]);
         let policy = Policy::default();
         let reading =
             Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now: self.clock.now() };
-        let account = read_record(&record.to_string(), &reading).unwrap();
-        let outcomes = self.running.accounts().insert(&[(account.id, account.account)]).await.unwrap();
+        read_record(&record.to_string(), &reading).unwrap()
+    }
+
+    /// As an import with `--replace` does.
+    pub(crate) async fn replace(&self, record: &Value) {
+        self.running.accounts().put(self.read(record)).await.unwrap();
+    }
+
+    /// Makes an account, given as a line of an import.
+    pub(crate) async fn provision(&self, record: &Value) {
+        let account = self.read(record);
+        let outcomes = self.running.accounts().insert([(&account.id, &account.account)]).await.unwrap();
         assert_eq!(outcomes, [SwapOutcome::Swapped]);
     }
 
@@ -100,7 +115,7 @@ impl Service {
 
     /// An account as a value, for what no import can make.
     pub(crate) async fn insert(&self, subject: &str, account: Account) {
-        let outcomes = self.running.accounts().insert(&[(id(subject), account)]).await.unwrap();
+        let outcomes = self.running.accounts().insert([(&id(subject), &account)]).await.unwrap();
         assert_eq!(outcomes, [SwapOutcome::Swapped]);
     }
 
@@ -112,6 +127,15 @@ impl Service {
     ) -> T {
         let looked = self.running.accounts().update(id(subject), move |account| Seen(look(account))).await;
         looked.unwrap().unwrap().0
+    }
+
+    /// Changes an account as nothing on the wire could.
+    pub(crate) async fn change(&self, subject: &str, change: impl Fn(&mut Account) + Send + Sync + 'static) {
+        let change = move |account: &mut Account| {
+            change(account);
+            Seen(())
+        };
+        self.running.accounts().update(id(subject), change).await.unwrap().unwrap();
     }
 
     /// Failed attempts with codes since the last success.
@@ -148,7 +172,7 @@ impl Service {
     pub(crate) fn claims(&self, subject: &str) -> Value {
         let now = self.clock.now().seconds();
         json!({
-            "iss": self.issuer.url(), "sub": subject, "aud": "einmal", "scope": "user:otp:verify",
+            "iss": self.issuer.url(), "sub": subject, "aud": "einmal", "scope": "user:otp:verify user:otp:create",
             "client_id": "app", "iat": now, "exp": now + 3_600,
         })
     }

@@ -67,6 +67,12 @@ impl Answer {
         text
     }
 
+    /// The code in an answer that tells one.
+    pub(crate) fn otp(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap();
+        body["otp"].as_str().unwrap().to_owned()
+    }
+
     /// The pointers (or headers, or parameters) that its errors name, in their order.
     pub(crate) fn sources(&self) -> Vec<String> {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"));

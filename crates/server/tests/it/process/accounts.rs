@@ -45,6 +45,25 @@ async fn show_tells_what_is_enrolled_and_used_and_no_secret() {
     }
 }
 
+#[tokio::test]
+async fn show_tells_programs_the_same_as_one_line_of_json() {
+    let installation = Installation::new().await;
+    installation.import(full_account());
+    let shown = installation.run(&["accounts", "show", "alice", "--json"]);
+    assert_eq!((shown.code, shown.stderr.as_str(), shown.stdout.lines().count()), (Some(0), "", 1));
+    let account: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(
+        (&account["id"], &account["issuer"], &account["pin"]),
+        (&"alice".into(), &"main".into(), &"set".into())
+    );
+    assert_eq!(account["deviceTotps"][0]["label"], "phone");
+    assert_eq!(account["authenticators"][0]["algorithm"], "SHA256");
+    assert_eq!(account["failures"]["otp"], json!({ "count": 0 }));
+    for secret in [SECRET, OTHER_SECRET, "8299", "a password of hers", "$argon2id$"] {
+        assert!(!shown.stdout.contains(secret), "{}", shown.stdout);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unlock_lets_the_owner_try_again_at_once_beside_the_service() {
     let installation = Installation::new().await;

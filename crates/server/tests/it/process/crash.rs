@@ -4,7 +4,7 @@ use super::load::{Accepted, Load, accounts};
 use crate::harness::installation::{Installation, Serving, code_at, step, wrong_code};
 use crate::harness::is_long;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ fn integrity(installation: &Installation) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failures_counted_before_a_kill_still_count() {
+async fn failures_counted_before_a_kill_still_count_106() {
     let installation = Installation::new().await;
     let serving = installation.serve().await;
     installation.import_device("victim");
@@ -73,4 +73,31 @@ async fn failures_counted_before_a_kill_still_count() {
     assert!((1..=30).contains(&wait), "{wait}");
     let body: Value = serde_json::from_str(&throttled.text().await.unwrap()).unwrap();
     assert_eq!(body["errors"][0]["code"], "otp-invalid");
+}
+
+/// With a hash that takes its time, to die in the middle of a comparison.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_while_a_password_is_compared_leaves_a_counted_failure() {
+    let installation = Installation::new().await;
+    let serving = installation.serve().await;
+    // Of "correct horse", by passlib 1.7.4, with the cost set to the highest that is taken.
+    let hash = "$2y$14$3RrIoUP2MlLK/smblu/Mau6FvWn/HphMsIHfHkPRiIWRS3u479iO6";
+    installation.import(json!({ "id": "victim", "passwordHash": hash }).to_string());
+    let counted = || installation.run(&["accounts", "show", "victim"]).stdout;
+    assert!(counted().contains("wrong passwords in a row: 0"), "{}", counted());
+    let request = serving
+        .client
+        .post(format!("http://{}/user/2025-1/user/otp", serving.address))
+        .bearer_auth(installation.token("victim"))
+        .header("content-type", "application/json")
+        .body(r#"{"password":"correct horse"}"#);
+    let answer = tokio::spawn(request.send());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !counted().contains("wrong passwords in a row: 1") {
+        assert!(Instant::now() < deadline, "{}", counted());
+    }
+    serving.program.kill();
+    assert!(answer.await.unwrap().is_err(), "answered before it was killed");
+    let _serving = installation.serve().await;
+    assert!(counted().contains("wrong passwords in a row: 1"), "{}", counted());
 }

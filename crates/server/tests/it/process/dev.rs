@@ -12,9 +12,9 @@ const DEMO_SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
 /// Enough for two runs of curl.
 const SECONDS: u64 = 4;
 
-struct Dev {
+pub(crate) struct Dev {
     program: Program,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// What stands over a line to paste, and the line.
@@ -24,7 +24,7 @@ struct Example {
 }
 
 impl Dev {
-    async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         let arguments = [&["dev", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut program = Program::start(&mut einmal(&arguments));
         let address = program
@@ -128,6 +128,23 @@ async fn the_first_session_of_the_readme_ends_as_shown() {
         };
         assert!(answered.iter().any(is_same), "{header} is not in\n{answer}");
     }
+}
+
+/// With the back office that is built in.
+#[tokio::test]
+async fn the_lines_of_the_manual_that_administer_accounts_do_so() {
+    let dev = Dev::start(&[]).await;
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let lines = manual.split_once("```console\n").unwrap().1.split_once("```").unwrap().0;
+    let token = format!("http://{}/dev/token?client=backoffice&scope=einmal:admin", dev.address);
+    let mut statuses = Vec::new();
+    for line in lines.lines().map(|line| line.strip_prefix("$ curl ").unwrap()) {
+        assert!(line.contains("http://127.0.0.1:9090/"), "{line}");
+        let line = line.replace("127.0.0.1:9090", &dev.address.to_string());
+        statuses.push(status(&format!("TOKEN=$(curl -s '{token}'); curl -i {line}")));
+    }
+    assert_eq!(statuses, [201, 200, 204, 201, 204]);
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ async fn a_key_that_is_needed_again_in_the_last_moment_is_put_back() {
     let account = |subject: String| (AccountId::new("main", subject), Account::default());
     // So many that a count takes longer than one more.
     let many: Vec<_> = (0..20_000).map(|number| account(format!("user-{number}"))).collect();
-    stale.insert(&many).await.unwrap();
+    stale.insert(many.iter().map(|(id, account)| (id, account))).await.unwrap();
     succeed(&installation, &["keys", "rotate"]);
     succeed(&installation, &["keys", "rotate", "--promote"]);
     succeed(&installation, &["keys", "reseal"]);
@@ -251,7 +251,8 @@ async fn a_key_that_is_needed_again_in_the_last_moment_is_put_back() {
         sleep(Duration::from_millis(1)).await;
     }
     // The last one that is counted.
-    stale.insert(&[account("~".to_owned())]).await.unwrap();
+    let (id, last) = account("~".to_owned());
+    stale.insert([(&id, &last)]).await.unwrap();
     let run = retiring.await.unwrap();
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
     assert!(run.stderr.contains(&format!("the key {old} is needed: guards 1, vaults 1")), "{run:?}");

@@ -1,0 +1,121 @@
+//! PIN and password: what is counted, when it is given back, and when a PIN dies.
+
+use crate::build::NOON;
+use einmal_core::account::{Account, ProofKind, Reservation, Reserved, StoredHash, Wait};
+use einmal_core::policy::{Policy, Settings};
+
+const PIN: &str = "pin";
+const PASSWORD: &str = "password";
+
+fn account() -> Account {
+    Account {
+        pin: Some(StoredHash::new(PIN)),
+        password: Some(StoredHash::new(PASSWORD)),
+        ..Account::default()
+    }
+}
+
+fn policy() -> Policy {
+    Policy::default()
+}
+
+fn reserve(account: &mut Account, kind: ProofKind) -> Reserved {
+    match account.reserve(kind, NOON, &policy()) {
+        Reservation::Granted(reserved) => reserved,
+        Reservation::Throttled(wait) => panic!("throttled: {wait:?}"),
+    }
+}
+
+#[test]
+fn an_attempt_is_counted_before_anything_is_compared() {
+    for mut account in [account(), Account::default()] {
+        for failures in 1..=5 {
+            reserve(&mut account, ProofKind::Pin);
+            assert_eq!(account.pin_throttle.failures, failures);
+        }
+        let sixth = account.reserve(ProofKind::Pin, NOON, &policy());
+        assert!(matches!(sixth, Reservation::Throttled(Wait { seconds: 30 })));
+        assert_eq!(account.pin_throttle.failures, 5);
+        assert_eq!((account.password_throttle.failures, account.otp_throttle.failures), (0, 0));
+    }
+}
+
+#[test]
+fn a_right_attempt_gives_back_itself_and_those_before_it() {
+    let mut account = account();
+    reserve(&mut account, ProofKind::Password);
+    reserve(&mut account, ProofKind::Password);
+    let right = reserve(&mut account, ProofKind::Password);
+    assert_eq!(right.hash.as_ref().map(StoredHash::as_str), Some(PASSWORD));
+    assert!(account.settle(&right, None, &policy()));
+    assert_eq!(account.password_throttle.failures, 0);
+}
+
+#[test]
+fn guesses_beside_a_right_attempt_stay_counted() {
+    let mut account = account();
+    let right = reserve(&mut account, ProofKind::Pin);
+    for _ in 0..4 {
+        reserve(&mut account, ProofKind::Pin);
+    }
+    assert!(account.settle(&right, None, &policy()));
+    assert_eq!(account.pin_throttle.failures, 4);
+    assert!(account.has_live_pin(), "the owner's success came before them");
+    reserve(&mut account, ProofKind::Pin);
+    assert!(!account.has_live_pin());
+    assert!(matches!(account.reserve(ProofKind::Pin, NOON, &policy()), Reservation::Throttled(_)));
+}
+
+#[test]
+fn a_pin_dies_of_five_failures_however_many_are_free_and_does_not_come_back() {
+    let policy = Policy::new(Settings { free_failures: 10, ..Settings::default() }).unwrap();
+    let mut account = account();
+    for _ in 0..5 {
+        let Reservation::Granted(reserved) = account.reserve(ProofKind::Pin, NOON, &policy) else { panic!() };
+        assert!(reserved.hash.is_some());
+    }
+    let Reservation::Granted(reserved) = account.reserve(ProofKind::Pin, NOON, &policy) else { panic!() };
+    assert!(reserved.hash.is_none(), "nothing to compare with: as if none were set");
+    assert!(!account.settle(&reserved, None, &policy));
+    account.unlock();
+    assert!(!account.has_live_pin());
+}
+
+#[test]
+fn what_was_compared_must_still_be_the_accounts() {
+    for change in [
+        |account: &mut Account| account.pin = Some(StoredHash::new("another")),
+        |account: &mut Account| account.pin = None,
+        |account: &mut Account| *account = Account::default(),
+    ] {
+        let mut account = account();
+        let right = reserve(&mut account, ProofKind::Pin);
+        change(&mut account);
+        assert!(!account.settle(&right, Some(&StoredHash::new("rehashed")), &policy()));
+        assert!(account.pin.as_ref().is_none_or(|pin| pin.as_str() == "another"));
+    }
+    let mut account = Account::default();
+    let nothing = reserve(&mut account, ProofKind::Password);
+    assert!(!account.settle(&nothing, None, &policy()), "none set is no match for none set");
+}
+
+#[test]
+fn a_better_hash_takes_the_old_ones_place() {
+    let mut account = account();
+    let right = reserve(&mut account, ProofKind::Password);
+    assert!(account.settle(&right, Some(&StoredHash::new("rehashed")), &policy()));
+    assert_eq!(account.password.as_ref().map(StoredHash::as_str), Some("rehashed"));
+    assert_eq!(account.pin.as_ref().map(StoredHash::as_str), Some(PIN));
+}
+
+#[test]
+fn a_success_takes_off_the_wait_that_its_own_count_brought() {
+    let mut account = account();
+    for _ in 0..4 {
+        reserve(&mut account, ProofKind::Password);
+    }
+    let fifth = reserve(&mut account, ProofKind::Password);
+    assert!(matches!(account.reserve(ProofKind::Password, NOON, &policy()), Reservation::Throttled(_)));
+    assert!(account.settle(&fifth, None, &policy()));
+    reserve(&mut account, ProofKind::Password);
+}

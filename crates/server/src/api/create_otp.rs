@@ -1,0 +1,106 @@
+//! `CreateOTP`: a code on demand, against password or PIN. Whoever has neither right learns nothing but that.
+
+use super::document::Document;
+use super::documentation::Documentation;
+use super::error::{ApiError, ErrorCode, Fault};
+use super::faults::Faults;
+use super::issued_code::issued;
+use super::negotiate::AcceptsJson;
+use super::router::Route;
+use super::throttled::throttled;
+use crate::accounts::{Offered, Proof};
+use crate::auth::caller::{Caller, Operation};
+use crate::context::Context;
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use einmal_core::account::Account;
+use einmal_core::otp::Code;
+use serde_json::json;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+struct CreateOtp;
+
+impl Operation for CreateOtp {
+    const SCOPE: &'static str = "user:otp:create";
+}
+
+pub(super) fn route() -> Route {
+    Route::operation("/user/otp", post(create_otp)).describe(documentation)
+}
+
+fn documentation() -> Documentation {
+    Documentation::new(
+        Method::POST,
+        "CreateOTP",
+        "Create a one-time password",
+        "A new code of the type `account`, for whoever knows the account's password or PIN. The password is looked at \
+         first; one right value is enough. It replaces the account's earlier code.",
+    )
+    .scope(CreateOtp::SCOPE)
+    .body(json!({
+        "type": "object",
+        "description": "At least one of them",
+        "properties": {
+            "pin": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PIN_LENGTH },
+            "password": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PASSWORD_LENGTH },
+        },
+    }))
+    .answer_with(
+        StatusCode::CREATED,
+        "The code, and the moment from which on it is no good",
+        "application/json",
+        json!({
+            "type": "object",
+            "required": ["otp", "expiresAt"],
+            "properties": {
+                "otp": { "type": "string", "pattern": "^[0-9]{6}$" },
+                "expiresAt": { "type": "string", "format": "date-time" },
+            },
+        }),
+    )
+    .refuses(&[ErrorCode::CredentialsInvalid, ErrorCode::Throttled])
+}
+
+async fn create_otp(
+    State(context): State<Arc<Context>>,
+    caller: Caller<CreateOtp>,
+    _: AcceptsJson,
+    document: Document,
+) -> Result<Response, ApiError> {
+    let offered = read(&document)?;
+    let code =
+        Code::random(context.entropy.as_ref()).map_err(|error| ApiError::internal(error.to_string()))?;
+    let (now, policy) = (caller.now, Arc::clone(&context.policy));
+    let issue = {
+        let (code, policy) = (code.clone(), Arc::clone(&policy));
+        move |account: &mut Account| account.issue_account_code(code.clone(), now, &policy)
+    };
+    match context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await? {
+        Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
+        Proof::Wrong => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
+        Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::CredentialsInvalid, wait)),
+    }
+}
+
+/// In characters. A PIN has four, but one that is none is as wrong as another.
+const MAX_PIN_LENGTH: usize = 64;
+const MAX_PASSWORD_LENGTH: usize = 1024;
+
+fn read(document: &Document) -> Result<Offered, ApiError> {
+    let members = document.members(&["pin", "password"])?;
+    let mut faults = Faults::default();
+    if !members.has("pin") && !members.has("password") {
+        let missing = Fault::new(ErrorCode::MissingValue).pointer("");
+        faults.push(missing.detail("One of pin and password is needed."));
+    }
+    let mut read = |name, longest| {
+        members.text(name, 1..=longest, &mut faults).map(|text| Zeroizing::new(text.to_owned()))
+    };
+    let offered =
+        Offered { password: read("password", MAX_PASSWORD_LENGTH), pin: read("pin", MAX_PIN_LENGTH) };
+    faults.finish()?;
+    Ok(offered)
+}

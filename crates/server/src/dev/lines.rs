@@ -1,0 +1,66 @@
+//! What `einmal dev` prints: lines to paste into a shell.
+
+use super::examples::{
+    AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, DEVICE_CODE, DEVICE_SECRET, EXAMPLES, Example,
+};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+/// `einmal` is the path of the program, which computes the code when a line is run.
+pub fn lines(address: SocketAddr, einmal: &str) -> String {
+    let einmal = quoted(einmal);
+    let mut text = format!(
+        "einmal dev at http://{address}\n\
+         NOT FOR PRODUCTION: whoever reaches this address gets a token for any account,\n\
+         and everybody knows the demo account's secrets.\n"
+    );
+    for example in EXAMPLES {
+        let Example { operation, title, status, .. } = example;
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n# {operation}: {status}. {title}\n{}\n", line(example, address, &einmal));
+    }
+    let _ = write!(
+        text,
+        "\n# The same in a browser, with live codes: http://{address}/\n\
+         # A token for another account: http://{address}/dev/token?sub=somebody\n\
+         # What each error means: http://{address}/docs/errors\n"
+    );
+    text
+}
+
+fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
+    let Example { method, path, body, token, .. } = example;
+    // curl sends POST of itself where there is a body.
+    let method = if body.is_some() && *method == "POST" { String::new() } else { format!("-X {method} ") };
+    let mut line = format!(
+        "curl -i {method}http://{address}{path} \\\n  \
+         -H \"Authorization: Bearer $(curl -s 'http://{address}{token}')\""
+    );
+    if let Some(body) = body {
+        let live_code = |secret: &str| format!("$({einmal} code --secret {secret})");
+        let body = body
+            .replace('"', "\\\"")
+            .replace(DEVICE_CODE, &live_code(DEVICE_SECRET))
+            .replace(AUTHENTICATOR_CODE, &live_code(AUTHENTICATOR_SECRET));
+        // Writing to a String cannot fail.
+        let _ = write!(line, " \\\n  -H 'Content-Type: application/json' \\\n  -d \"{body}\"");
+    }
+    line
+}
+
+/// For a POSIX shell, if it needs it.
+fn quoted(path: &str) -> String {
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
+    if plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_spaces_or_quotes_survives_the_shell() {
+        assert_eq!(quoted("/usr/bin/einmal"), "/usr/bin/einmal");
+        assert_eq!(quoted("/tmp/it's here/einmal"), r"'/tmp/it'\''s here/einmal'");
+    }
+}
