@@ -31,8 +31,10 @@ pub(super) fn change_failed(file: &KeyringFile, error: &KeyringChangeError) -> F
 }
 
 /// As it stands in the file: 8 hex digits.
-pub(super) fn parse_key_id(text: &str) -> Result<KeyId, String> {
+pub(super) fn parse_key_id(text: &str) -> Result<KeyId, Failure> {
     let is_id = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let id = is_id.then(|| KeyId::from_str_radix(text, 16).ok()).flatten();
-    id.ok_or_else(|| "expected 8 hex digits, as `einmal keys list` shows them".to_owned())
+    let expected =
+        || format!("{text:?} is no key id, expected 8 hex digits, as `einmal keys list` shows them");
+    id.ok_or_else(|| Failure::Usage(expected()))
 }

@@ -1,10 +1,10 @@
 //! `einmal keys reseal`: everything under the key that seals now.
 
 use super::account::with_accounts;
-use super::{ConfigFile, Failure, complain, refused, say};
+use super::{ConfigFile, Failure, complain, progress, refused, say};
 use crate::accounts::{ResealNotice, ResealReport};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 /// Rewrite everything in the store that an older key has sealed
 ///
@@ -19,7 +19,7 @@ pub(super) struct ResealCommand {
 
 impl ResealCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let progress = progress_bar();
+        let progress = progress::bar(0, progress::ACCOUNTS_SO_FAR);
         let report = with_accounts(&self.config, async |_, accounts| {
             accounts.reseal(|notice| show(&notice, &progress)).await.map_err(refused)
         });
@@ -31,12 +31,6 @@ impl ResealCommand {
             _ => Err(refused("some accounts are as they were, and still need the keys that they needed")),
         }
     }
-}
-
-/// Drawn on a terminal only.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {pos} accounts in {elapsed}");
-    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn show(notice: &ResealNotice<'_>, progress: &ProgressBar) {

@@ -25,12 +25,12 @@ const MISSING: &str = "missing, expected file = \"PATH\" or env = \"NAME\" \
      (`einmal keys generate --config FILE` makes the file; to try einmal without one, run `einmal dev`)";
 
 pub(super) fn read_location(section: &mut Section<'_>) -> Option<KeyringLocation> {
+    let group_readable = section.boolean("group_readable").unwrap_or_default();
     match (section.has("file"), section.has("env")) {
         (true, false) => {
-            let group_readable = section.boolean("group_readable").unwrap_or_default();
             section.path("file").map(|path| KeyringLocation::File(KeyringFile { path, group_readable }))
         }
-        (false, true) if section.has("group_readable") => {
+        (false, true) if group_readable => {
             section.refuse("group_readable", "is about keyring.file, and there is keyring.env");
             None
         }
