@@ -70,12 +70,13 @@ fn every_key_is_printed_with_its_value_and_origin_or_as_not_set() {
     }
     let mut known = Vec::new();
     keys::collect(keys::ROOT, "", "0", &mut known);
-    let leaves =
-        known.iter().filter(|path| !path.contains("linked_identity.") && !path.starts_with("store.url."));
+    let within = ["issuers.0.linked_identity.", "store.url.", "admin."];
+    let leaves = known.iter().filter(|path| !within.iter().any(|start| path.starts_with(start)));
     for path in leaves {
         let name = path.rsplit('.').next().unwrap();
         let is_about = |line: &str| {
-            [format!("{name} = "), format!("# {name} is not set"), format!("[{name}]"), format!("[[{name}]]")]
+            let line = line.strip_prefix("# ").unwrap_or(line);
+            [format!("{name} = "), format!("{name} is not set"), format!("[{name}]"), format!("[[{name}]]")]
                 .iter()
                 .any(|start| line.starts_with(start))
         };
