@@ -3,8 +3,9 @@
 
 use super::TokenError;
 use super::algorithm::Algorithm;
-use super::discovery::{FetchError, KeySetLocation};
+use super::discovery::KeySetLocation;
 use super::key_set::{Judgement, KeySet};
+use super::outgoing::FetchError;
 use super::token::Token;
 use crate::clock::Clock;
 use einmal_core::Timestamp;

@@ -3,8 +3,8 @@
 
 use super::TokenError;
 use super::algorithm::Algorithm;
-use super::discovery::FetchError;
 use super::jwk::{self, VerificationKey};
+use super::outgoing::FetchError;
 use super::token::Token;
 use serde_json::Value;
 

@@ -4,6 +4,8 @@ mod cache;
 mod claims;
 mod fetching;
 mod forgeries;
+mod introspection;
+mod introspection_load;
 mod keys;
 mod linked_identity;
 mod settings;
@@ -96,6 +98,7 @@ fn settings(name: &str, issuer: &Issuer) -> IssuerSettings {
         jwks_uri: None,
         algorithms: Algorithm::ALL.to_vec(),
         linked_identity: None,
+        introspection: None,
         registered_at_claim: None,
     }
 }
