@@ -196,7 +196,9 @@ fn read(answer: &[u8]) -> Result<Result<Claims<'_>, TokenError>, &'static str> {
     let claims =
         Claims::parse(answer).map_err(|_| "expected members of the right types, and each only once")?;
     let is_bearer = match members.get("token_type") {
-        None => true,
+        // Issuers call refresh tokens active, too. One that says neither what a token is nor what it is for does not
+        // tell them apart.
+        None => claims.has_audience(),
         // RFC 6749 section 5.1, and what some say instead. Never that of a refresh token or of a bound one.
         Some(Value::String(name)) => {
             ["Bearer", "access_token"].iter().any(|kind| name.eq_ignore_ascii_case(kind))

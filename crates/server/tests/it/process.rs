@@ -6,6 +6,7 @@ mod crash;
 mod descriptors;
 pub(crate) mod dev;
 mod import;
+mod introspection;
 mod keys;
 mod load;
 mod refused_lines;

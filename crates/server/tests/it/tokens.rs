@@ -2,12 +2,14 @@
 
 mod cache;
 mod claims;
+mod confusion;
 mod fetching;
 mod forgeries;
 mod introspection;
 mod introspection_load;
 mod keys;
 mod linked_identity;
+mod service;
 mod settings;
 mod shape;
 

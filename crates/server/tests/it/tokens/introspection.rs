@@ -220,6 +220,11 @@ async fn a_missing_audience_is_taken_only_where_the_operator_says_so() {
     for aud in [json!("other"), json!(["other"]), json!("")] {
         assert_eq!(verdict_on(&world, &json!({ "aud": aud })).await, Err(INVALID), "{aud}");
     }
+    // What many say of a refresh token.
+    for aud in [json!(null), json!([])] {
+        let changes = json!({ "aud": aud, "token_type": null });
+        assert_eq!(verdict_on(&world, &changes).await, Err(INVALID), "{changes}");
+    }
     world.refuses_claims(json!({ "aud": null })).await;
 }
 
