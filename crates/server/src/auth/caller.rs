@@ -120,6 +120,7 @@ fn refusal(error: &TokenError) -> ApiError {
         TokenError::Expired => challenge(ErrorCode::TokenExpired, INVALID),
         TokenError::Unavailable { retry_after_seconds } => ApiError::new(ErrorCode::Unavailable)
             .detail("The token's issuer cannot be reached.")
+            .logged("no word from the token's issuer")
             .retry_after(retry_after_seconds),
     }
 }

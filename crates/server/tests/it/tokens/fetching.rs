@@ -208,6 +208,21 @@ async fn the_cool_down_survives_a_clock_that_is_set_back() {
 }
 
 #[tokio::test]
+async fn an_outage_is_bridged_for_no_longer_because_the_clock_was_set_back() {
+    let world = World::new().await;
+    let token = world.token(&json!({ "exp": NOW + 10_000_000 }));
+    world.accepts(&token).await;
+    world.issuer.answer(KEYS, Answer::HangUp);
+    world.clock.set_back(1_000_000);
+    one_round_of_refreshing(&world).await;
+    eventually("a fetch", || world.issuer.count(KEYS) == 2).await;
+    world.clock.advance(24 * 3600);
+    world.accepts(&token).await;
+    world.clock.advance(1);
+    assert!(matches!(world.verify(&token).await.err(), Some(TokenError::Unavailable { .. })));
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_key_set_changes_nothing_and_the_cool_down_holds_86() {
     let metadata_service = Issuer::start(&[&SigningKey::rsa("k0")]).await;
     // The set that would make the tokens good, if only it came in a way that is allowed.
