@@ -1,6 +1,7 @@
 //! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every
 //! attempt, a change goes through a version that must still be there.
 
+use super::seal::SealError;
 use super::update::{Accounts, Done, UpdateError};
 use crate::store::{SealedAccount, SwapOutcome};
 use einmal_core::Timestamp;
@@ -34,7 +35,7 @@ impl Accounts {
     /// The account as it is now, without a write.
     pub async fn read(&self, id: &AccountId) -> Result<Option<Account>, UpdateError> {
         match self.load(id).await? {
-            Some(stored) => self.open_stored(id, &stored).map(Some),
+            Some(stored) => self.open_loaded(id, &stored).await.map(Some),
             None => Ok(None),
         }
     }
@@ -46,10 +47,16 @@ impl Accounts {
         limit: usize,
     ) -> Result<Vec<(AccountId, Account)>, UpdateError> {
         let page: Vec<(AccountId, SealedAccount)> = self.store().scan(after, limit).await?;
-        let open = |(id, stored): (AccountId, SealedAccount)| {
-            self.open_stored(&id, &stored).map(|account| (id, account))
+        let open = |(id, stored): &(AccountId, SealedAccount)| {
+            self.open_stored(id, stored).map(|account| (id.clone(), account))
         };
-        page.into_iter().map(open).collect()
+        match page.iter().map(open).collect() {
+            Err(UpdateError::Seal(SealError::UnknownKey(_))) => {
+                self.keyring().look_again().await;
+                page.iter().map(open).collect()
+            }
+            opened => opened,
+        }
     }
 
     /// Erases the account; `false` if there was none. It need not open: what is damaged can be erased, too.

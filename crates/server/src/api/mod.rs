@@ -4,6 +4,7 @@
 pub mod admin;
 mod create_otp;
 pub mod document;
+pub mod documentation;
 pub mod error;
 mod error_code;
 mod error_page;
@@ -13,6 +14,7 @@ pub mod management;
 pub mod members;
 pub mod negotiate;
 mod node;
+pub mod openapi;
 pub mod request;
 pub mod router;
 mod throttled;

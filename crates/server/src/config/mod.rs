@@ -4,6 +4,7 @@
 mod admin;
 mod duration;
 mod environment;
+mod example;
 mod fault;
 mod http;
 mod introspection;
@@ -14,6 +15,7 @@ mod limits;
 mod log;
 mod otp;
 mod overlay;
+mod print;
 mod secret;
 mod section;
 mod store;
@@ -131,6 +133,12 @@ impl Document {
         }
     }
 
+    /// The effective values as TOML, secrets masked; only if all is right.
+    pub fn print(&self) -> Result<Zeroizing<String>, ConfigError> {
+        self.service()?;
+        Ok(print::print(self))
+    }
+
     /// The part that commands on accounts need.
     pub fn administration(&self) -> Result<Administration, ConfigError> {
         let mut faults = self.faults.clone();
@@ -146,6 +154,15 @@ impl Document {
                 issuer_names: names.into_iter().map(|(_, name)| name).collect(),
                 policy: limits.policy,
             }),
+            _ => Err(self.error(faults)),
+        }
+    }
+
+    /// The store alone, for work that opens no account.
+    pub fn store(&self) -> Result<Store, ConfigError> {
+        let mut faults = self.faults.clone();
+        match store::read(&mut self.section("store", &mut faults)) {
+            Some(store) if faults.is_empty() => Ok(store),
             _ => Err(self.error(faults)),
         }
     }

@@ -109,6 +109,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+        let value = match &self.node(key)?.value {
+            Value::Boolean(value) => Some(*value),
+            Value::Untyped(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        value.or_else(|| self.mismatch(key, "true or false"))
+    }
+
     pub(super) fn seconds(&mut self, key: &str) -> Option<u64> {
         self.parsed(key, "a duration in whole seconds such as \"30s\", \"5m\" or \"1h\"", parse_seconds)
     }

@@ -3,9 +3,11 @@
 mod example;
 mod introspection;
 mod overlay;
+mod print;
 mod values;
 
 use super::*;
+use crate::accounts::KeyringFile;
 use crate::auth::Algorithm;
 use std::fs;
 use tempfile::TempDir;
@@ -72,7 +74,7 @@ fn a_minimal_configuration_has_sensible_defaults() {
     assert_eq!(config.http.max_connections, 10_000);
     assert_eq!(config.http.drain.as_secs(), 1);
     assert_eq!(config.store.sqlite_path, store);
-    assert_eq!(config.keyring, KeyringSource::File(keys));
+    assert_eq!(config.keyring, KeyringSource::File(KeyringFile::private(keys)));
     assert_eq!(config.issuers.len(), 1);
     assert_eq!(&*config.issuers[0].name, "main");
     assert_eq!(config.issuers[0].algorithms, Algorithm::ALL);

@@ -9,7 +9,7 @@ mod page;
 
 pub use lines::lines;
 
-use crate::accounts::{Accounts, IssuerNames, Keyring, Reading, read_record};
+use crate::accounts::{Accounts, IssuerNames, KeyringFile, Reading, read_record};
 use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Http, KeyringSource, Log, Store};
@@ -76,10 +76,10 @@ pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running,
 fn config(options: &Options<'_>) -> Result<Config, DevError> {
     let data = |error| DevError::Data(options.data.display().to_string(), error);
     DirBuilder::new().recursive(true).mode(0o700).create(options.data).map_err(data)?;
-    let keyring = options.data.join("einmal.keys");
-    match Keyring::create(&keyring, &SystemEntropy) {
+    let keyring = KeyringFile::private(options.data.join("einmal.keys"));
+    match keyring.create(&SystemEntropy) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(DevError::Data(keyring.display().to_string(), error));
+            return Err(DevError::Data(keyring.path.display().to_string(), error));
         }
         _ => {}
     }
@@ -91,7 +91,7 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             max_connections: 1_000,
             drain: Duration::ZERO,
         },
-        store: Store { sqlite_path: options.data.join("einmal.db") },
+        store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
         keyring: KeyringSource::File(keyring),
         issuers: Vec::new(),
         policy: Policy::default(),

@@ -13,9 +13,12 @@ use std::net::SocketAddr;
 /// What anybody may read: pages, which know no account.
 const PUBLIC: [&str; 1] = ["/docs/errors"];
 
+/// What stands for the id of a resource.
+pub(crate) const ID: &str = "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60";
+
 /// Each operation as method and path, those on alice's account on the private listener among them. The router itself
 /// is asked which methods a path has.
-async fn operations(service: &Service) -> Vec<String> {
+pub(crate) async fn operations(service: &Service) -> Vec<String> {
     let mut operations = Vec::new();
     let mut paths: Vec<_> = router::routes().iter().flat_map(router::Route::paths).collect();
     paths.retain(|path| !PUBLIC.contains(&path.as_str()));
@@ -23,7 +26,7 @@ async fn operations(service: &Service) -> Vec<String> {
     paths.dedup();
     for path in paths {
         let path = path.replace("/{issuer}/{id}", "/main/alice");
-        let path = path.replace("{id}", "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60");
+        let path = path.replace("{id}", ID);
         let mut client = Client::connect(listener_of(service, &path)).await;
         let answer = client.request(request(&format!("OPTIONS {path}"), &[], b"")).await;
         assert_eq!(answer.status, 405, "{path}");

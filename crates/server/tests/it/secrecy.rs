@@ -162,8 +162,15 @@ async fn administer(site: &Installation, serving: &Serving, canaries: &mut Canar
     let claims = json!({ "client_id": "backoffice", "scope": "einmal:admin", "jti": MARK });
     let token = site.token_with("agent", &claims);
     canaries.add_token(&token);
-    let wrong = json!({ "id": MARK, "pin": MARK, "password": PASSWORD, "passwordHash": MARK, "email": MARK,
-        "deviceTotps": [{ "secret": MARK }, { "uri": MARK }, { "id": MARK, "label": MARK.repeat(12), "secret": BASE32_NOPAD.encode(SECRET) }] });
+    let secret = BASE32_NOPAD.encode(SECRET);
+    let wrong = json!({
+        "id": MARK, "pin": MARK, "password": PASSWORD, "passwordHash": MARK, "email": MARK,
+        "deviceTotps": [
+            { "secret": MARK },
+            { "uri": MARK },
+            { "id": MARK, "label": MARK.repeat(12), "secret": secret },
+        ],
+    });
     let requests = [
         ("PUT", "bob", account("bob").to_string()),
         ("PUT", "bob", account("bob").to_string()),

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const EXAMPLE: &str = include_str!("../../../../../einmal.example.toml");
+use super::super::example::TEXT as EXAMPLE;
+
 const EXAMPLE_MARK: &str = "# Example: ";
 
 /// The example with the lines that show a default taken as set; with `examples`, the others, too.

@@ -32,7 +32,7 @@ impl Service {
         request(&format!("POST {CREATE}"), &[&authorization, JSON], body.as_ref())
     }
 
-    async fn create(&self, subject: &str, offered: Value) -> Answer {
+    pub(crate) async fn create(&self, subject: &str, offered: Value) -> Answer {
         self.send(self.create_request(subject, offered.to_string())).await
     }
 

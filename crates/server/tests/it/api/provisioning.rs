@@ -26,10 +26,23 @@ async fn a_provisioned_account_verifies_on_the_public_listener() {
     assert_snapshot!(format!("{:#}", made.json()));
     assert_eq!(made.json(), service.shown("alice").await);
     assert_eq!(service.verify("alice", &service.code(0)).await, 204);
-    let has_hash = |account: &einmal_core::account::Account| {
-        account.pin.as_ref().is_some_and(|hash| hash.as_str().starts_with("$argon2id$"))
-    };
-    assert!(service.look("alice", has_hash).await);
+    assert_eq!(service.create("alice", json!({ "pin": "8299" })).await.status, 201);
+    assert_eq!(service.create("alice", json!({ "pin": "8298" })).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_pin_that_died_of_guesses_lives_again_only_if_another_one_is_put() {
+    let service = Service::start_administered().await;
+    service.put("alice", &json!({ "pin": "8299" })).await;
+    for _ in 0..5 {
+        assert_eq!(service.create("alice", json!({ "pin": "8298" })).await.status, 404);
+    }
+    service.clock.advance(3_600);
+    for (pin, state, status) in [("8299", "dead", 404), ("8035", "set", 201)] {
+        let put = service.administer(&format!("PUT {ALICE}"), &json!({ "pin": pin })).await;
+        assert_eq!((put.status, &put.json()["pin"]), (200, &state.into()));
+        assert_eq!(service.create("alice", json!({ "pin": pin })).await.status, status, "{pin}");
+    }
 }
 
 #[tokio::test]
@@ -41,11 +54,13 @@ async fn a_replacement_keeps_last_steps_and_waits_of_unchanged_secrets() {
     for number in 0..5 {
         service.verify("alice", &service.wrong_code(number)).await;
     }
+    service.told_code().await;
     let both = json!({ "deviceTotps": [{ "secret": SECRET }, { "secret": OTHER_SECRET }] });
     let replaced = service.administer(&format!("PUT {ALICE}"), &both).await;
     assert_eq!(replaced.status, 200);
     let account = replaced.json();
     assert_eq!(account["failures"]["otp"], json!({ "count": 5, "waitSeconds": 30 }));
+    assert_eq!(account["codes"], json!([]), "a code is no secret of the record");
     assert!(
         account["deviceTotps"][0]["lastUsedAt"].is_string()
             && account["deviceTotps"][1]["lastUsedAt"].is_null()
