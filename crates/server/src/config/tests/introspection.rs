@@ -53,6 +53,20 @@ fn the_client_secret_may_be_in_a_file_or_a_variable() {
 }
 
 #[test]
+fn the_client_secret_is_not_printed_whatever_it_looks_like() {
+    for secret in ["hunter2", "https://hunter2", "sqlite:hunter2", "https://a@hunter2"] {
+        let text = GOOD.replace("geheim", secret);
+        let named = "EINMAL__ISSUERS__0__INTROSPECTION__CLIENT_SECRET";
+        for written in [with_introspection(&text), with_introspection(GOOD).with([(named, secret)])] {
+            let (document, _directory) = written.document();
+            let printed = document.and_then(|document| document.print()).unwrap();
+            assert!(!printed.contains("hunter2"), "{}", *printed);
+            assert!(printed.contains("client_id = \"einmal\", client_secret = \"***\""), "{}", *printed);
+        }
+    }
+}
+
+#[test]
 fn what_is_missing_or_wrong_is_named() {
     let message = with_introspection("").refusal();
     for key in ["url: missing", "client_id: missing", "client_secret: missing"] {
