@@ -119,7 +119,8 @@ fn refusal(error: &TokenError) -> ApiError {
         TokenError::Invalid(reason) => invalid(reason),
         TokenError::Expired => challenge(ErrorCode::TokenExpired, INVALID),
         TokenError::Unavailable { retry_after_seconds } => ApiError::new(ErrorCode::Unavailable)
-            .detail("The keys of the token's issuer cannot be reached.")
+            .detail("The token's issuer cannot be reached.")
+            .logged("no word from the token's issuer")
             .retry_after(retry_after_seconds),
     }
 }

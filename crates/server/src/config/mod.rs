@@ -7,6 +7,7 @@ mod environment;
 mod example;
 mod fault;
 mod http;
+mod introspection;
 mod issuers;
 mod keyring;
 mod keys;
@@ -107,6 +108,7 @@ impl Document {
         let issuers = self.issuers(&mut faults, issuers::read);
         refuse_twice(&issuers, |issuer| &*issuer.name, "name", &mut faults);
         refuse_twice(&issuers, |issuer| &issuer.issuer, "issuer", &mut faults);
+        introspection::refuse_shared(&issuers, &mut faults);
         let limits = limits::read(self, &mut faults);
         let administrators = self.root.contains_key("admin").then(|| {
             // Their faults have been told; a name is right also where the rest of an issuer is not.

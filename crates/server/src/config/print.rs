@@ -104,6 +104,10 @@ fn first_of(node: Option<&Node>) -> Option<&Table> {
 /// The value as TOML. `sample` tells what an environment variable means, which is only text by itself.
 fn shown(key: &Key, value: &Value, sample: Option<&Value>) -> Zeroizing<String> {
     let is_secret = matches!(key.kind, Kind::Secret);
+    // Of a secret only a URL has parts that may be seen; another one may look like one by chance.
+    if is_secret && key.name != "url" && matches!(value, Value::Text(_) | Value::Untyped(_)) {
+        return Zeroizing::new(quoted(MASK));
+    }
     Zeroizing::new(match value {
         Value::Text(text) => quoted(&masked(text, is_secret)),
         Value::Untyped(text) => match sample {

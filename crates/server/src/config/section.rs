@@ -142,6 +142,14 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        self.node(key).is_some_and(|node| match &node.value {
+            Value::List(list) => list.is_empty(),
+            Value::Untyped(text) => text.trim() == "[]",
+            _ => false,
+        })
+    }
+
     /// A path; a relative one starts from the configuration file's directory.
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         let text = self.parsed(key, "a path", |text| (!text.is_empty()).then(|| text.to_owned()))?;

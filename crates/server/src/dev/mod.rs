@@ -113,6 +113,7 @@ fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
         jwks_uri: None,
         algorithms: vec![Algorithm::EdDsa],
         linked_identity: None,
+        introspection: None,
         registered_at_claim: None,
     }
 }

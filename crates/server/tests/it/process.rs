@@ -6,6 +6,7 @@ mod crash;
 mod descriptors;
 pub(crate) mod dev;
 mod import;
+mod introspection;
 mod key_commands;
 mod keys;
 mod load;

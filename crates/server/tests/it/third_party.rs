@@ -3,6 +3,8 @@
 
 mod browser;
 mod codes;
+mod jose;
+mod opaque_tokens;
 mod openid_provider;
 mod password_hashes;
 

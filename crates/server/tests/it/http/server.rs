@@ -176,6 +176,7 @@ impl Tokens {
             jwks_uri: None,
             algorithms: Algorithm::ALL.to_vec(),
             linked_identity: Some(linked),
+            introspection: None,
             registered_at_claim: None,
         };
         let verifier = TokenVerifier::new(vec![settings], Arc::new(SystemClock)).unwrap();
