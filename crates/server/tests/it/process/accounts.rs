@@ -173,3 +173,20 @@ async fn an_export_without_secrets_has_none() {
     }
     assert!(export.stdout.contains("\"label\":\"phone\""));
 }
+
+#[tokio::test]
+async fn an_export_of_one_account_has_that_one_alone() {
+    let installation = Installation::new().await;
+    installation.import(full_account() + &device("bob"));
+    let export = installation.run(&["accounts", "export", "bob", "--with-secrets"]);
+    assert_eq!((export.code, export.stdout.lines().count()), (Some(0), 1), "{export:?}");
+    assert!(
+        export.stdout.starts_with("{\"issuer\":\"main\",\"id\":\"bob\"") && export.stdout.contains(SECRET)
+    );
+    assert_eq!(installation.run(&["accounts", "export", "--issuer", "main", "bob"]).code, Some(0));
+    let nobody = installation.run(&["accounts", "export", "nobody"]);
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(1), ""));
+    assert_eq!(nobody.stderr, "error: there is no account \"nobody\"\n");
+    let without_id = installation.run(&["accounts", "export", "--issuer", "main"]);
+    assert_eq!((without_id.code, without_id.stdout.as_str()), (Some(2), ""));
+}
