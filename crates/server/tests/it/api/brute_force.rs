@@ -4,7 +4,7 @@ use super::{OTHER_SECRET, change, credential, issued, with_everything};
 use crate::harness::issuer::{SigningKey, encode};
 use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::harness::wire::{JSON, request};
-use crate::http::client::{Answer, Client};
+use crate::http::client::Client;
 use einmal::clock::Clock;
 use einmal_core::account::Account;
 use serde_json::json;
@@ -15,23 +15,11 @@ async fn with_device() -> Service {
     service
 }
 
-/// What an answer says to somebody who guesses: the status and `Retry-After`.
-fn told(answer: &Answer) -> (u16, Option<&str>) {
-    (answer.status, answer.header("retry-after"))
-}
-
-async fn fail(service: &Service, subject: &str, times: usize) {
-    for number in 0..times {
-        let answer = service.answer(subject, &service.wrong_code(number)).await;
-        assert_eq!(told(&answer), (404, None), "failure {number}");
-    }
-}
-
 #[tokio::test]
 async fn a_code_that_was_guessed_at_five_times_is_dead_until_there_is_a_new_one_37() {
     let service = Service::start().await;
     service.insert("alice", with_everything(&service)).await;
-    fail(&service, "alice", 5).await;
+    service.fail("alice", 5).await;
     service.clock.advance(30);
     assert_eq!(service.verify("alice", "135790").await, 404, "it is dead although it has not expired");
     service.clock.advance(60);
@@ -71,40 +59,40 @@ async fn of_a_thousand_guesses_in_a_row_five_are_looked_at_however_they_are_spel
 async fn the_fifth_failure_brings_the_wait_and_a_success_before_it_starts_anew_96() {
     let service = with_device().await;
     for failures in [0, 1, 2, 3, 4, 4, 4] {
-        fail(&service, "alice", failures).await;
+        service.fail("alice", failures).await;
         assert_eq!(
-            told(&service.answer("alice", &service.code(0)).await),
+            service.answer("alice", &service.code(0)).await.told(),
             (204, None),
             "{failures} before it"
         );
         assert_eq!(service.failures("alice").await, 0);
         service.clock.advance(30);
     }
-    fail(&service, "alice", 5).await;
-    assert_eq!(told(&service.answer("alice", &service.code(0)).await), (404, Some("30")), "the sixth");
+    service.fail("alice", 5).await;
+    assert_eq!(service.answer("alice", &service.code(0)).await.told(), (404, Some("30")), "the sixth");
 }
 
 #[tokio::test]
 async fn after_a_wait_there_is_one_try_and_not_five_96() {
     let service = with_device().await;
-    fail(&service, "alice", 5).await;
+    service.fail("alice", 5).await;
     for (wait, next) in [(30, "60"), (60, "120"), (120, "240")] {
         service.clock.advance(wait);
-        fail(&service, "alice", 1).await;
-        assert_eq!(told(&service.answer("alice", &service.code(0)).await), (404, Some(next)));
+        service.fail("alice", 1).await;
+        assert_eq!(service.answer("alice", &service.code(0)).await.told(), (404, Some(next)));
     }
     service.clock.advance(240);
     assert_eq!(service.verify("alice", &service.code(0)).await, 204);
     // The count is as if nothing had been, and the first wait is the shortest again.
-    fail(&service, "alice", 5).await;
-    assert_eq!(told(&service.answer("alice", &service.code(1)).await), (404, Some("30")));
+    service.fail("alice", 5).await;
+    assert_eq!(service.answer("alice", &service.code(1)).await.told(), (404, Some("30")));
 }
 
 #[tokio::test]
 async fn a_success_with_one_credential_leaves_the_budget_of_another_as_it_is_96() {
     let service = Service::start().await;
     service.insert("alice", with_everything(&service)).await;
-    fail(&service, "alice", 4).await;
+    service.fail("alice", 4).await;
     for (kind, code) in
         [("totp", service.code_of(OTHER_SECRET, 0)), ("login", "246801".into()), ("account", "135790".into())]
     {
@@ -129,13 +117,13 @@ async fn a_captured_code_cannot_lock_its_owner_out_99() {
     for (kind, code) in &captured {
         assert_eq!(service.verify_as("alice", code, &[kind]).await, 204);
     }
-    fail(&service, "alice", 4).await;
+    service.fail("alice", 4).await;
     let mut client = service.connect().await;
     for number in 0..60 {
         let (_, code) = &captured[number % 2];
         let body = json!({ "otp": code }).to_string();
         let answer = client.request(service.verify_request("alice", &[JSON], body)).await;
-        assert_eq!(told(&answer), (404, None), "replay {number}");
+        assert_eq!(answer.told(), (404, None), "replay {number}");
     }
     assert_eq!(service.failures("alice").await, 4);
     assert_eq!(service.verify("alice", &service.code(1)).await, 204);
@@ -152,36 +140,36 @@ async fn services_on_one_store_have_one_count_and_one_wait_102() {
     let both = [service.running.address, beside.address];
     for number in 0..5 {
         let answer = send(both[number % 2], &service.wrong_code(number)).await;
-        assert_eq!(told(&answer), (404, None), "failure {number}");
+        assert_eq!(answer.told(), (404, None), "failure {number}");
     }
     for address in both {
-        assert_eq!(told(&send(address, &service.code(0)).await), (404, Some("30")));
+        assert_eq!(send(address, &service.code(0)).await.told(), (404, Some("30")));
     }
     service.clock.advance(30);
-    assert_eq!(told(&send(both[1], &service.wrong_code(0)).await), (404, None));
-    assert_eq!(told(&send(both[0], &service.code(0)).await), (404, Some("60")));
+    assert_eq!(send(both[1], &service.wrong_code(0)).await.told(), (404, None));
+    assert_eq!(send(both[0], &service.code(0)).await.told(), (404, Some("60")));
     service.clock.advance(60);
     assert_eq!(send(both[0], &service.code(0)).await.status, 204);
     assert_eq!(service.failures("alice").await, 0);
-    assert_eq!(told(&send(both[1], &service.wrong_code(0)).await), (404, None));
+    assert_eq!(send(both[1], &service.wrong_code(0)).await.told(), (404, None));
 }
 
 #[tokio::test]
 async fn failures_and_a_running_wait_survive_a_restart_105() {
     let service = with_device().await;
-    fail(&service, "alice", 3).await;
+    service.fail("alice", 3).await;
     let service = service.restart().await;
-    fail(&service, "alice", 2).await;
+    service.fail("alice", 2).await;
     let service = service.restart().await;
-    assert_eq!(told(&service.answer("alice", &service.code(0)).await), (404, Some("30")));
+    assert_eq!(service.answer("alice", &service.code(0)).await.told(), (404, Some("30")));
     service.clock.advance(10);
     let service = service.restart().await;
-    assert_eq!(told(&service.answer("alice", &service.code(0)).await), (404, Some("20")));
+    assert_eq!(service.answer("alice", &service.code(0)).await.told(), (404, Some("20")));
     service.clock.advance(20);
     let service = service.restart().await;
-    fail(&service, "alice", 1).await;
+    service.fail("alice", 1).await;
     let service = service.restart().await;
-    assert_eq!(told(&service.answer("alice", &service.code(0)).await), (404, Some("60")));
+    assert_eq!(service.answer("alice", &service.code(0)).await.told(), (404, Some("60")));
     let progress = service.look("alice", |account| account.devices[0].progress.clone()).await;
     assert_eq!((progress.failures, progress.guess_units), (6, 6 * 300));
 }
@@ -213,13 +201,13 @@ async fn a_forged_token_counts_against_nobody_and_learns_nothing_108() {
     for token in &forged {
         for code in [service.wrong_code(0), service.code(0)] {
             let answer = send(token, &code).await;
-            assert_eq!(told(&answer), (401, None));
+            assert_eq!(answer.told(), (401, None));
             answers.push(answer.whole());
         }
     }
     assert_eq!(service.versions("alice").await, before);
     // While alice must wait they are answered as before, and are no way around the wait.
-    fail(&service, "alice", 5).await;
+    service.fail("alice", 5).await;
     let mut locked = Vec::new();
     for token in &forged {
         for code in [service.wrong_code(0), service.code(0)] {
@@ -227,7 +215,7 @@ async fn a_forged_token_counts_against_nobody_and_learns_nothing_108() {
         }
     }
     assert_eq!(locked, answers);
-    assert_eq!(told(&service.answer("alice", &service.code(0)).await), (404, Some("30")));
+    assert_eq!(service.answer("alice", &service.code(0)).await.told(), (404, Some("30")));
     assert_eq!(service.failures("alice").await, 5);
 }
 
@@ -237,10 +225,10 @@ async fn where_429_is_wanted_a_right_code_is_answered_as_a_wrong_one_too_110() {
     service.insert("alice", with_everything(&service)).await;
     let used = service.code(-1);
     assert_eq!(service.verify("alice", &used).await, 204);
-    fail(&service, "alice", 5).await;
+    service.fail("alice", 5).await;
     let before = service.versions("alice").await;
     let wrong = service.answer("alice", &service.wrong_code(7)).await;
-    assert_eq!(told(&wrong), (429, Some("30")));
+    assert_eq!(wrong.told(), (429, Some("30")));
     for code in [service.code(0), service.code(1), used, "135790".to_owned(), "00000000".to_owned()] {
         let answer = service.answer("alice", &code).await;
         assert_eq!(answer.whole(), wrong.whole());
@@ -256,7 +244,7 @@ async fn during_a_wait_all_codes_of_all_types_get_one_answer_110() {
     service.insert("alice", with_everything(&service)).await;
     assert_eq!(service.verify("alice", &service.code(-1)).await, 204);
     assert_eq!(service.verify_as("alice", "246801", &["login"]).await, 204);
-    fail(&service, "alice", 5).await;
+    service.fail("alice", 5).await;
     let wrong = service.answer("alice", &service.wrong_code(7)).await.whole();
     let codes = [
         service.code(-1),
@@ -310,7 +298,7 @@ async fn a_wrong_code_is_one_failure_of_its_own_account_and_of_no_other_111() {
 #[tokio::test]
 async fn nothing_that_is_enrolled_or_issued_lifts_a_wait_112() {
     let service = with_device().await;
-    fail(&service, "alice", 5).await;
+    service.fail("alice", 5).await;
     let (account_code, login_code) = (issued(&service, "135790"), issued(&service, "246801"));
     change(&service, "alice", move |account| {
         account.devices.push(credential(OTHER_SECRET));
@@ -322,7 +310,7 @@ async fn nothing_that_is_enrolled_or_issued_lifts_a_wait_112() {
     let new = service.code_of(OTHER_SECRET, 0);
     for (kind, code) in [("device-totp", new.as_str()), ("account", "135790"), ("login", "246801")] {
         let body = json!({ "otp": code, "types": [kind] });
-        assert_eq!(told(&service.post("alice", body.to_string()).await), (404, Some("30")), "{kind}");
+        assert_eq!(service.post("alice", body.to_string()).await.told(), (404, Some("30")), "{kind}");
         let answer = service.request_with_token(&session, &body).send().await.unwrap();
         assert_eq!(
             (answer.status().as_u16(), &answer.headers()["retry-after"]),
