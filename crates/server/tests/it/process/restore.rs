@@ -66,7 +66,7 @@ async fn a_restored_backup_that_nobody_made_safe_accepts_a_code_once_more() {
     assert_eq!(service.verify("alice", &service.code(0)).await, 204);
 }
 
-/// Alice with a device and two codes, and a backup of her.
+/// Alice with a device, carol with two codes, dave with nothing, and a backup of them.
 async fn with_codes() -> Service {
     let service = Service::start().await;
     service.provision_device("alice").await;
@@ -75,6 +75,7 @@ async fn with_codes() -> Service {
     let codes =
         Account { account_code: issued("402913"), login_code: issued("118203"), ..Account::default() };
     service.insert("carol", codes).await;
+    service.insert("dave", Account::default()).await;
     let database = SqliteStore::open_with(&service.database(), Migration::Keep).unwrap();
     database.back_up(&service.directory.path().join("b"), &mut |_, _| {}).unwrap();
     service
@@ -84,7 +85,7 @@ async fn with_codes() -> Service {
 async fn what_was_made_safe_takes_the_first_code_after_the_window_and_no_issued_one() {
     let service = with_codes().await;
     assert_eq!(service.verify("alice", &service.code(0)).await, 204);
-    let before = service.versions("alice").await;
+    let before = (service.versions("alice").await.0, service.versions("dave").await.0);
     let now = service.clock.now();
     let service = service
         .restart_after(async |directory| {
@@ -98,10 +99,11 @@ async fn what_was_made_safe_takes_the_first_code_after_the_window_and_no_issued_
             let policy = Arc::new(Policy::default());
             let report =
                 opened.unwrap().after_restore(now, &policy, |_, _| panic!("damaged"), |_| {}).await.unwrap();
-            assert_eq!((report.accounts, report.secrets, report.codes), (2, 1, 2));
+            assert_eq!((report.accounts, report.secrets, report.codes), (3, 1, 2));
         })
         .await;
     assert_ne!(service.versions("alice").await.0, before.0);
+    assert_ne!(service.versions("dave").await.0, before.1, "no stale copy fits, also where nothing changed");
     for offset in -1..=1 {
         assert_eq!(service.verify("alice", &service.code_of(DEVICE, offset)).await, 404, "{offset}");
     }

@@ -2,7 +2,7 @@
 
 use super::load::{Load, accounts as many};
 use crate::harness::installation::{Installation, device};
-use crate::harness::program::{PROGRAM, Run};
+use crate::harness::program::{PROGRAM, Program, Run};
 use rusqlite::{Connection, params};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +15,11 @@ fn database(installation: &Installation) -> Connection {
 /// The outcome of a run, in a form that a failed comparison shows as a whole.
 fn said(run: &Run) -> (Option<i32>, &str, &str) {
     (run.code, &run.stdout, &run.stderr)
+}
+
+/// A run that must end by itself, also of what would go on.
+async fn ended(installation: &Installation, arguments: &[&str]) -> Run {
+    Program::start(&mut installation.einmal(arguments)).ended().await
 }
 
 #[tokio::test]
@@ -34,13 +39,13 @@ async fn migrate_makes_the_store_brings_it_up_to_date_or_says_that_nothing_was_t
 #[tokio::test]
 async fn with_migration_switched_off_a_store_that_is_behind_is_refused_by_all_but_migrate() {
     let installation = Installation::with("[store]\nmigrate = false").await;
-    let absent = installation.run(&["serve"]);
+    let absent = ended(&installation, &["serve"]).await;
     let nothing = "einmal.db: there is no store; `einmal store migrate` makes an empty one\n";
     assert!(absent.stderr.ends_with(nothing), "{absent:?}");
     assert_eq!(absent.code, Some(1));
     fs::write(installation.path("einmal.db"), "").unwrap();
     for command in [&["serve"][..], &["accounts", "list"], &["store", "check"], &["store", "after-restore"]] {
-        let run = installation.run(command);
+        let run = ended(&installation, command).await;
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
         assert!(run.stderr.contains("its schema is 0 and ") && run.stderr.lines().count() == 1, "{run:?}");
         assert!(run.stderr.ends_with("run `einmal store migrate`\n"), "{run:?}");
