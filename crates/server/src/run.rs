@@ -161,6 +161,7 @@ impl Parts {
             public_url: config.http.public_url.unwrap_or_else(|| format!("http://{address}")).into(),
             tokens: Arc::clone(&verifier) as _,
             accounts: accounts.clone(),
+            shutdown: shutdown.clone(),
             issuer_names: IssuerNames(issuer_names),
             administrators: config.administrators,
             policy: Arc::new(config.policy),

@@ -2,6 +2,7 @@
 //! `cli` may read or write an account in another way.
 
 mod administer;
+mod change_pin;
 mod check;
 mod description;
 mod encode;
@@ -21,6 +22,7 @@ mod seal;
 mod turns;
 mod update;
 
+pub use change_pin::PinChange;
 pub use check::{Checked, Finding};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,

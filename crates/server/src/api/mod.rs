@@ -2,6 +2,9 @@
 //! nothing about an account.
 
 pub mod admin;
+mod check_password;
+mod check_pin;
+mod check_pin_or_password;
 mod create_otp;
 pub mod document;
 pub mod documentation;
@@ -10,13 +13,16 @@ mod error_code;
 mod error_page;
 pub mod faults;
 mod issued_code;
+mod long_poll;
 pub mod management;
 pub mod members;
 pub mod negotiate;
 mod node;
 pub mod openapi;
 pub mod request;
+mod resource;
 pub mod router;
 mod throttled;
 mod update_error;
+mod update_pin;
 mod verify_otp;

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verification};
+use einmal_core::account::{Account, OtpType, OtpTypes, Verification};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn documentation() -> Documentation {
         "required": ["otp"],
         "properties": {
             "otp": {
-                "type": "string", "minLength": 1, "maxLength": MAX_OTP_LENGTH, "examples": ["123456", "123 456"],
+                "type": "string", "minLength": 1, "maxLength": Code::MAX_SENT_LENGTH, "examples": ["123456", "123 456"],
                 "description": "6 to 8 digits with their leading zeros; spaces and hyphens in it are ignored",
             },
             "types": {
@@ -79,11 +79,7 @@ async fn verify_otp(
         Some(Verification::Accepted) => {
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("accepted"))).into_response())
         }
-        Some(Verification::Refused(Refusal::Wrong)) => Err(invalid("wrong")),
-        Some(Verification::Refused(Refusal::Replayed)) => Err(invalid("used before")),
-        Some(Verification::Refused(Refusal::NothingEnrolled)) => {
-            Err(invalid("nothing of these types enrolled"))
-        }
+        Some(Verification::Refused(refusal)) => Err(invalid(refusal.reason())),
         Some(Verification::Throttled(wait)) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
         None => Err(invalid("unknown account")),
     }
@@ -100,15 +96,13 @@ struct Request {
     types: OtpTypes,
 }
 
-/// In characters, as sent.
-const MAX_OTP_LENGTH: usize = 64;
 const MAX_TYPES: usize = 16;
 
 impl Request {
     fn read(document: &Document) -> Result<Self, ApiError> {
         let members = document.members(&["otp", "types"])?;
         let mut faults = Faults::default();
-        let otp = members.required_text("otp", 1..=MAX_OTP_LENGTH, &mut faults);
+        let otp = members.required_text("otp", 1..=Code::MAX_SENT_LENGTH, &mut faults);
         let code = otp.and_then(Code::parse);
         let expected = "Must be one of login, account, totp and device-totp.";
         let types: OtpTypes = members

@@ -5,26 +5,29 @@ use crate::harness::is_long;
 use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::{Answer, Client};
-use einmal_core::account::Account;
+use einmal_core::account::{Account, check_pin};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::Barrier;
-use tokio::task::JoinSet;
 
-/// Sends the requests at once, each on a connection of its own.
+/// Sends the requests at once, each on a connection of its own. The answers are in their order.
 async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(requests.len()));
-    let mut clients = JoinSet::new();
+    let mut clients = Vec::with_capacity(requests.len());
     for (address, request) in requests {
         let start = Arc::clone(&start);
-        clients.spawn(async move {
+        clients.push(tokio::spawn(async move {
             let mut client = Client::connect(address).await;
             start.wait().await;
             client.request(request).await
-        });
+        }));
     }
-    clients.join_all().await
+    let mut answers = Vec::with_capacity(clients.len());
+    for client in clients {
+        answers.push(client.await.unwrap());
+    }
+    answers
 }
 
 fn count(answers: &[Answer], status: u16) -> usize {
@@ -261,4 +264,21 @@ async fn right_pins_at_once_cost_nothing_and_the_last_code_is_good() {
         accepted += usize::from(service.verify("alice", &code).await == 204);
     }
     assert_eq!(accepted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_pins_set_with_one_code_one_is_set_and_it_is_the_winners_8() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    let pins: Vec<_> =
+        (1_000..9_999).map(|pin| pin.to_string()).filter(|pin| check_pin(pin).is_ok()).take(64).collect();
+    let code = service.code(0);
+    let document = |pin| json!({ "data": { "type": "pin", "attributes": { "pin": pin, "otp": code } } });
+    let requests =
+        pins.iter().map(|pin| (service.running.address, service.pin_request("alice", &document(pin))));
+    let answers = all_at_once(requests.collect()).await;
+    assert_eq!((count(&answers, 200), count(&answers, 403)), (1, 63), "{answers:?}");
+    let winner = answers.iter().position(|answer| answer.status == 200).unwrap();
+    assert_eq!(count(&offer(&service, &pins[winner..=winner]).await, 201), 1);
+    assert_eq!(service.failures("alice").await, 0);
 }

@@ -8,6 +8,7 @@ mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
 mod lockout;
+pub(crate) mod pin;
 mod provisioning;
 mod semantics;
 mod subjects;

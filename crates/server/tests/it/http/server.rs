@@ -86,6 +86,7 @@ pub(crate) async fn context() -> Arc<Context> {
             issuer: "main".into(),
             clients: vec!["backoffice".to_owned()],
         }),
+        shutdown: Shutdown::new(Duration::ZERO),
         policy: Arc::default(),
         says_throttled: false,
     })
