@@ -6,6 +6,7 @@ mod change_pin;
 mod check;
 mod description;
 mod encode;
+mod enrol_first;
 mod envelope;
 mod export;
 mod import;

@@ -6,6 +6,7 @@ use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
 use super::issued_code::issued;
 use super::negotiate::AcceptsJson;
+use super::proof::{MAX_PASSWORD_LENGTH, MAX_PIN_LENGTH};
 use super::router::Route;
 use super::throttled::throttled;
 use crate::accounts::{Offered, Proof};
@@ -78,16 +79,13 @@ async fn create_otp(
         let (code, policy) = (code.clone(), Arc::clone(&policy));
         move |account: &mut Account| account.issue_account_code(code.clone(), now, &policy)
     };
-    match context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await? {
+    match context.accounts.prove(caller.account().clone(), offered, now, policy, |_| true, issue).await? {
         Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
-        Proof::Wrong => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
+        // There is always room for a code.
+        Proof::Wrong | Proof::Barred => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::CredentialsInvalid, wait)),
     }
 }
-
-/// In characters. A PIN has four, but one that is none is as wrong as another.
-const MAX_PIN_LENGTH: usize = 64;
-const MAX_PASSWORD_LENGTH: usize = 1024;
 
 fn read(document: &Document) -> Result<Offered, ApiError> {
     let members = document.members(&["pin", "password"])?;
@@ -99,8 +97,11 @@ fn read(document: &Document) -> Result<Offered, ApiError> {
     let mut read = |name, longest| {
         members.text(name, 1..=longest, &mut faults).map(|text| Zeroizing::new(text.to_owned()))
     };
-    let offered =
-        Offered { password: read("password", MAX_PASSWORD_LENGTH), pin: read("pin", MAX_PIN_LENGTH) };
+    let offered = Offered {
+        otp: None,
+        password: read("password", MAX_PASSWORD_LENGTH),
+        pin: read("pin", MAX_PIN_LENGTH),
+    };
     faults.finish()?;
     Ok(offered)
 }

@@ -6,7 +6,10 @@ use super::error::{ApiError, ErrorCode};
 use super::error_page;
 use super::request::RequestLayer;
 use super::verify_otp;
-use super::{check_password, check_pin, check_pin_or_password, create_otp, update_pin};
+use super::{
+    check_password, check_pin, check_pin_or_password, create_otp, create_totp, delete_device, label_device,
+    list_devices, update_pin,
+};
 use crate::context::Context;
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -67,6 +70,10 @@ pub fn routes() -> Vec<Route> {
     vec![
         verify_otp::route(),
         create_otp::route(),
+        create_totp::route(),
+        list_devices::route(),
+        label_device::route(),
+        delete_device::route(),
         update_pin::route(),
         check_pin::route(),
         check_password::route(),

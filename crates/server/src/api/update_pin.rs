@@ -2,7 +2,7 @@
 
 use super::document::Document;
 use super::documentation::Documentation;
-use super::error::{ApiError, ErrorCode};
+use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
 use super::negotiate::AcceptsJsonApi;
 use super::request::LoggedOutcome;
@@ -65,8 +65,7 @@ async fn update_pin(
     document: Document,
 ) -> Result<Response, ApiError> {
     let Request { pin, code } = Request::read(&document)?;
-    check_pin(&pin)
-        .map_err(|fault: PinFault| ApiError::new(ErrorCode::PinNotSecure).detail(format!("{fault}.")))?;
+    check_pin(&pin).map_err(not_secure)?;
     let Some(code) = code else { return Err(refused("not 6 to 8 digits")) };
     let policy = Arc::clone(&context.policy);
     match context.accounts.change_pin(caller.account().clone(), code, pin, caller.now, policy).await? {
@@ -75,6 +74,11 @@ async fn update_pin(
         PinChange::UnknownAccount => Err(refused("unknown account")),
         PinChange::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
     }
+}
+
+fn not_secure(fault: PinFault) -> ApiError {
+    let fault = Fault::new(ErrorCode::PinNotSecure).detail(format!("Choose another one: {fault}."));
+    fault.pointer("/data/attributes/pin").into()
 }
 
 /// The reason is for the operator's log alone.
@@ -97,7 +101,7 @@ impl Request {
         let mut faults = Faults::default();
         let mut members = document.members(resource::DOCUMENT)?;
         let request =
-            resource::attributes(&mut members, TYPE, &["pin", "otp"], &mut faults).map(|attributes| {
+            resource::read(&mut members, TYPE, &["pin", "otp"], &mut faults).map(|(_, attributes)| {
                 let pin =
                     attributes.required_text("pin", 0..=MAX_PIN_LENGTH, &mut faults).unwrap_or_default();
                 let otp = attributes.required_text("otp", 1..=Code::MAX_SENT_LENGTH, &mut faults);

@@ -7,6 +7,7 @@ mod body_cases;
 mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
+pub(crate) mod devices;
 mod lockout;
 pub(crate) mod pin;
 mod provisioning;

@@ -27,7 +27,7 @@ pub(crate) const SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
 
 /// Of a user's token: everything that users may do.
 const SCOPES: &str = "user:otp:verify user:otp:create user:users.pin:update user:users.pin:check \
-     user:users.password:check";
+     user:users.password:check user:device-totps:create user:device-totps:delete";
 
 pub(crate) struct Service {
     pub(crate) running: Running,
