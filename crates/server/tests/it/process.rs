@@ -11,3 +11,4 @@ mod load;
 mod refused_lines;
 mod serve;
 mod shutdown;
+mod tls;

@@ -1,5 +1,6 @@
 //! What tests are made of: a service with its own store and clock, an issuer that obeys, and the program.
 
+pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod installation;
 pub(crate) mod issuer;

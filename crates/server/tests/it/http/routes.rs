@@ -31,7 +31,7 @@ async fn an_operation_is_there_in_every_version_and_in_no_other() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_404_before_any_token() {
+async fn an_unknown_path_is_404_before_any_token_187() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     for path in [
@@ -53,7 +53,7 @@ async fn an_unknown_path_is_404_before_any_token() {
 }
 
 #[tokio::test]
-async fn a_known_path_with_another_method_is_405_and_says_which_there_are() {
+async fn a_known_path_with_another_method_is_405_and_says_which_there_are_185() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "FOO"] {
