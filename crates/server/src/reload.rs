@@ -11,9 +11,10 @@ pub fn at_sighup(tls: Option<Arc<Tls>>) -> io::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            match tls.clone() {
-                Some(tls) => reload(tls).await,
-                None => tracing::info!("SIGHUP: there is nothing to read again"),
+            if let Some(tls) = tls.clone() {
+                reload(tls).await;
+            } else {
+                tracing::info!("SIGHUP: there is nothing to read again");
             }
         }
     });

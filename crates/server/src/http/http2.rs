@@ -26,7 +26,8 @@ const MAX_STREAMS: u32 = 100;
 
 /// Up to twice of what is taken, a head is refused with an answer that says why. Beyond that the library refuses it
 /// with the mere status, and beyond eight times it ends the connection.
-const MAX_DECODED_HEAD_BYTES: u32 = 2 * MAX_HEAD_BYTES as u32;
+const MAX_DECODED_HEAD_BYTES: u32 = 128 * 1024;
+const _: () = assert!(MAX_DECODED_HEAD_BYTES as usize == 2 * MAX_HEAD_BYTES);
 
 /// Answers that wait for their client to make room, on each stream.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;

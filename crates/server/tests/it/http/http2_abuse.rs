@@ -29,8 +29,8 @@ fn fields(changes: &[(&str, &str)]) -> Vec<u8> {
         ("authorization", "Bearer good"),
         ("content-type", "application/json"),
     ];
-    let changed = |name: &str| changes.iter().any(|(other, _)| *other == name);
-    let mut all: Vec<_> = usual.iter().filter(|(name, _)| !changed(name)).chain(changes).collect();
+    let is_replaced = |name: &str| changes.iter().any(|(other, _)| *other == name);
+    let mut all: Vec<_> = usual.iter().filter(|(name, _)| !is_replaced(name)).chain(changes).collect();
     all.sort_by_key(|(name, _)| !name.starts_with(':'));
     all.iter().flat_map(|(name, value)| field(name, value)).collect()
 }
@@ -302,14 +302,14 @@ async fn of_64_streams_with_one_code_in_one_packet_exactly_one_is_accepted_5() {
         });
         let mut client = Frames::connect(service.running.address).await;
         client.send(streams.collect::<Vec<u8>>()).await;
-        let mut statuses = Vec::new();
+        let mut statuses: Vec<u16> = Vec::new();
         while statuses.len() < 64 {
             let frame = client.next().await.expect("64 answers");
             if frame.kind == HEADERS {
-                statuses.push(frame.payload[0]);
+                statuses.push(frame.payload[0].into());
             }
         }
-        let count = |status| statuses.iter().filter(|other| **other == status).count();
+        let count = |status: u8| statuses.iter().filter(|other| **other == u16::from(status)).count();
         assert_eq!((count(STATUS_204), count(STATUS_404)), (1, 63), "{statuses:x?}");
         service.clock.advance(30);
     }

@@ -242,7 +242,7 @@ async fn a_request_of_which_half_a_record_has_come_is_finished() {
     let secured = Secured::start_with(Limits::default()).await;
     let relay = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = relay.local_addr().unwrap();
-    let (hold, mut held) = tokio::sync::watch::channel(usize::MAX);
+    let (hold, mut allowed) = tokio::sync::watch::channel(usize::MAX);
     let server = secured.server.address;
     tokio::spawn(async move {
         let (client, _) = relay.accept().await.unwrap();
@@ -251,9 +251,9 @@ async fn a_request_of_which_half_a_record_has_come_is_finished() {
         tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = from_client.read(&mut bytes).await {
-            let now = (*held.borrow()).min(length);
+            let now = (*allowed.borrow()).min(length);
             to_server.write_all(&bytes[..now]).await.unwrap();
-            held.wait_for(|allowed| *allowed >= length).await.unwrap();
+            allowed.wait_for(|bytes| *bytes >= length).await.unwrap();
             to_server.write_all(&bytes[now..length]).await.unwrap();
         }
     });
