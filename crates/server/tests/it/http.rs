@@ -14,7 +14,7 @@ mod media_types;
 mod negotiation;
 mod pipelining;
 mod routes;
-mod server;
+pub(crate) mod server;
 mod shutdown;
 pub(crate) mod streams;
 mod timeouts;

@@ -4,6 +4,7 @@
 mod browser;
 mod openid_provider;
 mod password_hashes;
+mod proxies;
 mod pyotp;
 
 use std::path::PathBuf;

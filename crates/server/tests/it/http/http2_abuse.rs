@@ -104,6 +104,10 @@ async fn a_request_without_one_valid_authority_is_refused_over_http_2() {
         let answer = client.request(wrong, OTP).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad-request"), "{authority} {host:?}");
     }
+    let mut head_request = request("HEAD", "/user/2025-1/read", &[]);
+    *head_request.uri_mut() = "http://user@a/user/2025-1/read".parse().unwrap();
+    let answer = client.request(head_request, "").await;
+    assert_eq!((answer.status, answer.body.len()), (400, 0), "an answer to HEAD has no body");
     let mut frames = Frames::connect(server.address).await;
     let without: Vec<u8> = [(":method", "POST"), (":scheme", "http"), (":path", PROBE)]
         .iter()
