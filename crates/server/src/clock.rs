@@ -17,3 +17,22 @@ impl Clock for SystemClock {
         Timestamp::from_seconds(since_epoch.as_secs())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A clock that rounds would be half a second early at every step, and accept codes that are not yet good.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "compares with the system's own")]
+    fn a_second_has_come_when_it_begins_and_not_before_10() {
+        let since_epoch = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let end = since_epoch() + Duration::from_millis(1_100);
+        while since_epoch() < end {
+            let before = since_epoch().as_secs();
+            let told = SystemClock.now().seconds();
+            assert!((before..=since_epoch().as_secs()).contains(&told));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What every operation may use, made once at the start. It holds no state of a request and none of an account.
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, IssuerNames};
+use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
 use einmal_core::Entropy;
@@ -15,6 +16,10 @@ pub struct Context {
     pub public_url: Arc<str>,
     pub tokens: Arc<dyn VerifyToken>,
     pub accounts: Accounts,
+    /// Who can have accounts.
+    pub issuer_names: IssuerNames,
+    /// `None` if nobody administers accounts over HTTP.
+    pub administrators: Option<AdministratorSettings>,
     pub policy: Arc<Policy>,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,

@@ -1,6 +1,7 @@
 //! Puts the service together from its configuration, starts it, and ends it.
 
-use crate::accounts::{Accounts, Keyring, KeyringError, OpenError};
+use crate::accounts::{Accounts, IssuerNames, Keyring, KeyringError, LiveKeyring, OpenError};
+use crate::api::admin;
 use crate::api::management::{self, NotReady, Readiness};
 use crate::api::router::{self, Route};
 use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
@@ -9,8 +10,8 @@ use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
 use crate::reload;
-use crate::store::sqlite::{self, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::{self, Migration, SqliteStore};
+use crate::store::{Store, StoreError, claim_property};
 use axum::Router;
 use einmal_core::Entropy;
 use std::io;
@@ -68,13 +69,16 @@ pub async fn open_accounts(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
     let (place, keyring) = match keyring {
-        KeyringSource::File(path) => (path.display().to_string(), Keyring::read(path)),
-        KeyringSource::Environment { name, value } => (name.clone(), Keyring::parse(value.expose())),
+        KeyringSource::File(file) => (file.path.display().to_string(), LiveKeyring::of_file(file.clone())),
+        KeyringSource::Environment { name, value } => {
+            (name.clone(), Keyring::parse(value.expose()).map(LiveKeyring::from))
+        }
     };
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open(&store.sqlite_path)?);
+    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
+    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&store.sqlite_path, migration)?);
     check_purpose(&opened, purpose, name).await?;
     Accounts::open(opened, keyring, entropy).await.map_err(failed)
 }
@@ -85,15 +89,13 @@ async fn check_purpose(
     name: impl Fn() -> String,
 ) -> Result<(), StartError> {
     let failed = |error: StoreError| StartError::Accounts { store: name(), error: error.into() };
-    match store.property(Purpose::PROPERTY).await.map_err(failed)? {
-        Some(found) if found == purpose.name().as_bytes() => Ok(()),
-        Some(found) => Err(StartError::Purpose {
-            store: name(),
-            found: String::from_utf8_lossy(&found).into_owned(),
-            expected: purpose.name(),
-        }),
-        None => store.set_property(Purpose::PROPERTY, purpose.name().into()).await.map_err(failed),
+    let found = claim_property(store.as_ref(), Purpose::PROPERTY, purpose.name().into()).await;
+    let found = found.map_err(failed)?;
+    if found == purpose.name().as_bytes() {
+        return Ok(());
     }
+    let found = String::from_utf8_lossy(&found).into_owned();
+    Err(StartError::Purpose { store: name(), found, expected: purpose.name() })
 }
 
 /// A service that answers.
@@ -155,6 +157,7 @@ impl Parts {
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
         let Self { config, clock, entropy, accounts, listener, tls, shutdown } = self;
+        let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
         let ready =
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
@@ -167,6 +170,8 @@ impl Parts {
             public_url: config.http.public_url.unwrap_or_else(|| format!("{scheme}://{address}")).into(),
             tokens: Arc::clone(&verifier) as _,
             accounts: accounts.clone(),
+            issuer_names: IssuerNames(issuer_names),
+            administrators: config.administrators,
             policy: Arc::new(config.policy),
             says_throttled: config.throttle_status == 429,
         });
@@ -174,6 +179,9 @@ impl Parts {
         let mut routes = router::routes();
         routes.extend(further);
         let mut management_routes = management::routes(Arc::new(ready));
+        if context.administrators.is_some() {
+            management_routes.extend(admin::routes());
+        }
         if management.is_none() {
             routes.append(&mut management_routes);
         }

@@ -31,6 +31,14 @@ impl Account {
         self.account_code = Some(IssuedCode::new(code, expires_at));
         expires_at
     }
+
+    /// Puts a new `login` code in the place of an earlier one. Returns when it expires. A wait stays on: whoever
+    /// guesses must not be let on by making support issue a code.
+    pub fn issue_login_code(&mut self, code: Code, now: Timestamp, policy: &Policy) -> Timestamp {
+        let expires_at = now.plus_seconds(policy.login_code_ttl_seconds);
+        self.login_code = Some(IssuedCode::new(code, expires_at));
+        expires_at
+    }
 }
 
 impl IssuedCode {

@@ -7,6 +7,7 @@ mod otp_types;
 mod pin;
 mod proof;
 mod provision;
+mod restore;
 mod throttle;
 mod unlock;
 mod verify;
@@ -17,6 +18,7 @@ pub use id::AccountId;
 pub use otp_types::{OtpType, OtpTypes};
 pub use pin::{PinFault, check_pin};
 pub use proof::{ProofKind, Reservation, Reserved};
+pub use restore::Restored;
 pub use throttle::{Throttle, Wait};
 pub use verify::{Refusal, Verification};
 

@@ -140,7 +140,7 @@ impl Account {
         account.chain(self.login_code.iter().map(|issued| (OtpType::Login, issued)))
     }
 
-    fn issued_codes_mut(&mut self) -> impl Iterator<Item = (OtpType, &mut IssuedCode)> {
+    pub(super) fn issued_codes_mut(&mut self) -> impl Iterator<Item = (OtpType, &mut IssuedCode)> {
         let account = self.account_code.iter_mut().map(|issued| (OtpType::Account, issued));
         account.chain(self.login_code.iter_mut().map(|issued| (OtpType::Login, issued)))
     }

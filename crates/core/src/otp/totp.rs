@@ -50,14 +50,18 @@ impl Totp {
     pub const DEFAULT_PERIOD: u32 = 30;
 
     pub fn new(secret: Secret, algorithm: Algorithm, digits: u64, period: u64) -> Result<Self, TotpError> {
-        let checked_digits = u8::try_from(digits).ok().filter(|digits| (6..=8).contains(digits));
-        let checked_period = u32::try_from(period).ok().filter(|period| (15..=120).contains(period));
-        Ok(Self {
-            secret,
-            algorithm,
-            digits: checked_digits.ok_or(TotpError::Digits(digits))?,
-            period: checked_period.ok_or(TotpError::Period(period))?,
-        })
+        let (digits, period) = (Self::check_digits(digits)?, Self::check_period(period)?);
+        Ok(Self { secret, algorithm, digits, period })
+    }
+
+    pub fn check_digits(digits: u64) -> Result<u8, TotpError> {
+        let checked = u8::try_from(digits).ok().filter(|digits| (6..=8).contains(digits));
+        checked.ok_or(TotpError::Digits(digits))
+    }
+
+    pub fn check_period(period: u64) -> Result<u32, TotpError> {
+        let checked = u32::try_from(period).ok().filter(|period| (15..=120).contains(period));
+        checked.ok_or(TotpError::Period(period))
     }
 
     pub fn secret(&self) -> &Secret {

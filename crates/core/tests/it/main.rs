@@ -5,5 +5,6 @@ mod attacker;
 mod build;
 mod proof;
 mod properties;
+mod restore;
 mod vectors;
 mod verify;

@@ -1,15 +1,41 @@
-//! What an operator does with accounts beside the service: look, go through them, erase. Like every attempt, a
-//! change goes through a version that must still be there.
+//! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every
+//! attempt, a change goes through a version that must still be there.
 
-use super::update::{Accounts, UpdateError};
+use super::seal::SealError;
+use super::update::{Accounts, Done, UpdateError};
 use crate::store::{SealedAccount, SwapOutcome};
+use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId};
+use einmal_core::otp::Code;
+use einmal_core::policy::Policy;
+use std::sync::Arc;
 
 impl Accounts {
+    /// Lifts waits and suspensions; `None` if there is no account.
+    pub async fn unlock(&self, id: AccountId) -> Result<Option<()>, UpdateError> {
+        let unlocked = self.update(id, |account| {
+            account.unlock();
+            Done(())
+        });
+        Ok(unlocked.await?.map(|Done(())| ()))
+    }
+
+    /// Puts `code` in the place of an earlier `login` code, and tells when it expires; `None` if there is no account.
+    pub async fn issue_login_code(
+        &self,
+        id: AccountId,
+        code: Code,
+        now: Timestamp,
+        policy: Arc<Policy>,
+    ) -> Result<Option<Timestamp>, UpdateError> {
+        let issue = move |account: &mut Account| Done(account.issue_login_code(code.clone(), now, &policy));
+        Ok(self.update(id, issue).await?.map(|Done(expires_at)| expires_at))
+    }
+
     /// The account as it is now, without a write.
     pub async fn read(&self, id: &AccountId) -> Result<Option<Account>, UpdateError> {
         match self.load(id).await? {
-            Some(stored) => self.open_stored(id, &stored).map(Some),
+            Some(stored) => self.open_loaded(id, &stored).await.map(Some),
             None => Ok(None),
         }
     }
@@ -21,10 +47,16 @@ impl Accounts {
         limit: usize,
     ) -> Result<Vec<(AccountId, Account)>, UpdateError> {
         let page: Vec<(AccountId, SealedAccount)> = self.store().scan(after, limit).await?;
-        let open = |(id, stored): (AccountId, SealedAccount)| {
-            self.open_stored(&id, &stored).map(|account| (id, account))
+        let open = |(id, stored): &(AccountId, SealedAccount)| {
+            self.open_stored(id, stored).map(|account| (id.clone(), account))
         };
-        page.into_iter().map(open).collect()
+        match page.iter().map(open).collect() {
+            Err(UpdateError::Seal(SealError::UnknownKey(_))) => {
+                self.keyring().look_again().await;
+                page.iter().map(open).collect()
+            }
+            opened => opened,
+        }
     }
 
     /// Erases the account; `false` if there was none. It need not open: what is damaged can be erased, too.

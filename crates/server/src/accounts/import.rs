@@ -1,6 +1,7 @@
 //! Bringing accounts in, many at a time and in constant memory: a line is taken whole or refused, and what
 //! exists is left alone unless it is to be replaced. Safe beside a running service.
 
+use super::put::Put;
 use super::record::{IssuerNames, Provisioned, Reading, RecordError, read_record};
 use super::{Accounts, UpdateError};
 use crate::store::SwapOutcome;
@@ -154,7 +155,7 @@ impl Import<'_> {
                     }
                     under_way.insert(provisioned.id.clone());
                     let accounts = self.accounts.clone();
-                    replacements.spawn(async move { accounts.replace(provisioned).await });
+                    replacements.spawn(async move { accounts.put(provisioned).await });
                 }
                 SwapOutcome::Conflict => report.skipped += 1,
             }
@@ -165,7 +166,7 @@ impl Import<'_> {
 }
 
 /// How many there were.
-async fn finish(replacements: &mut JoinSet<Result<(), UpdateError>>) -> Result<u64, UpdateError> {
+async fn finish(replacements: &mut JoinSet<Result<Put, UpdateError>>) -> Result<u64, UpdateError> {
     let mut count = 0;
     while let Some(finished) = replacements.join_next().await {
         finished.map_err(|_| UpdateError::Panicked)??;

@@ -2,22 +2,39 @@
 //! `cli` may read or write an account in another way.
 
 mod administer;
+mod check;
+mod description;
 mod encode;
+mod envelope;
 mod export;
 mod import;
+mod key_use;
 mod keyring;
 pub mod password_hash;
 mod prove;
+mod put;
 mod record;
-mod replace;
+mod reseal;
+mod restore;
+mod rows;
 mod seal;
 mod turns;
 mod update;
 
+pub use check::{Checked, Finding};
+pub use description::{
+    CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
+};
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Notice, Report};
-pub use keyring::{Keyring, KeyringError};
+pub use key_use::{KeyUse, RowCount};
+pub use keyring::{
+    Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
+};
 pub use prove::{Offered, Proof};
-pub use record::{IssuerNames, Provisioned, Reading, RecordError, read_record};
+pub use put::Put;
+pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
+pub use reseal::{ResealNotice, ResealReport};
+pub use restore::RestoreReport;
 pub use seal::SealError;
 pub use update::{Accounts, OpenError, Outcome, UpdateError};

@@ -1,7 +1,7 @@
 //! Sealing and opening of an account's parts: AES-256-GCM-SIV, bound to the part's kind, account and version, so
 //! that no box can be moved to another place or time.
 
-use super::keyring::Keyring;
+use super::keyring::{Keyring, SealingKey};
 use crate::store::{KeyId, SealedPart, Version};
 use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
 use einmal_core::account::AccountId;
@@ -33,7 +33,7 @@ pub enum SealError {
     Entropy(#[from] EntropyError),
 }
 
-impl Keyring {
+impl SealingKey {
     pub(super) fn seal(
         &self,
         part: Part,
@@ -42,21 +42,23 @@ impl Keyring {
         plain: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<SealedPart, SealError> {
-        let (key_id, key) = self.sealing().ok_or(SealError::Sealing)?;
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce)?;
-        let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + key.algorithm().tag_len());
+        let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + self.key.algorithm().tag_len());
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain);
         let aad = Aad::from(associated_data(part, id, version));
         let place = sealed.get_mut(NONCE_LEN..).ok_or(SealError::Sealing)?;
-        let tag = key
+        let tag = self
+            .key
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, place)
             .map_err(|_| SealError::Sealing)?;
         sealed.extend_from_slice(tag.as_ref());
-        Ok(SealedPart { version, key_id: *key_id, sealed })
+        Ok(SealedPart { version, key_id: self.id, sealed })
     }
+}
 
+impl Keyring {
     pub(super) fn open(
         &self,
         part: Part,
@@ -79,15 +81,34 @@ impl Keyring {
 /// What a store keeps to tell whether a keyring is its own: a sealed constant, after its key's id.
 impl Keyring {
     pub(super) fn check_value(&self, entropy: &dyn Entropy) -> Result<Vec<u8>, SealError> {
-        let part = self.seal(Part::Check, &check_id(), 0, b"einmal", entropy)?;
+        let part = self.sealing().seal(Part::Check, &check_id(), 0, b"einmal", entropy)?;
         Ok([&part.key_id.to_be_bytes(), part.sealed.as_slice()].concat())
     }
 
     pub(super) fn open_check_value(&self, value: &[u8]) -> Result<(), SealError> {
-        let (key_id, sealed) = value.split_first_chunk().ok_or(SealError::DoesNotOpen)?;
-        let part = SealedPart { version: 0, key_id: KeyId::from_be_bytes(*key_id), sealed: sealed.to_vec() };
-        self.open(Part::Check, &check_id(), &part).map(drop)
+        self.open(Part::Check, &check_id(), &check_part(value)?).map(drop)
     }
+
+    /// In the place of `value`; `None` if that is as new as it can be.
+    pub(super) fn resealed_check_value(
+        &self,
+        value: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Vec<u8>>, SealError> {
+        self.open_check_value(value)?;
+        let found = check_value_key(value)?;
+        if self.sealing_after(found).id == found { Ok(None) } else { self.check_value(entropy).map(Some) }
+    }
+}
+
+/// Which key a check value needs.
+pub(super) fn check_value_key(value: &[u8]) -> Result<KeyId, SealError> {
+    check_part(value).map(|part| part.key_id)
+}
+
+fn check_part(value: &[u8]) -> Result<SealedPart, SealError> {
+    let (key_id, sealed) = value.split_first_chunk().ok_or(SealError::DoesNotOpen)?;
+    Ok(SealedPart { version: 0, key_id: KeyId::from_be_bytes(*key_id), sealed: sealed.to_vec() })
 }
 
 fn check_id() -> AccountId {
@@ -125,7 +146,7 @@ mod tests {
     fn a_box_opens_only_in_its_own_place_146() {
         let keyring = keyring();
         let id = AccountId::new("main", "alice");
-        let sealed = keyring.seal(Part::Guard, &id, 7, b"state", &SystemEntropy).unwrap();
+        let sealed = keyring.sealing().seal(Part::Guard, &id, 7, b"state", &SystemEntropy).unwrap();
         assert_eq!(keyring.open(Part::Guard, &id, &sealed).unwrap().as_slice(), b"state");
 
         let moved = |part, id: AccountId, sealed: SealedPart| keyring.open(part, &id, &sealed).is_err();
@@ -149,7 +170,7 @@ mod tests {
     #[test]
     fn another_keyring_does_not_open_it_and_says_which_key_is_missing() {
         let id = AccountId::new("main", "alice");
-        let sealed = keyring().seal(Part::Vault, &id, 7, b"state", &SystemEntropy).unwrap();
+        let sealed = keyring().sealing().seal(Part::Vault, &id, 7, b"state", &SystemEntropy).unwrap();
         let error = keyring().open(Part::Vault, &id, &sealed).unwrap_err();
         assert_eq!(error.to_string(), format!("the keyring has no key {:08x}", sealed.key_id));
     }

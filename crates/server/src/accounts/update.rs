@@ -1,16 +1,15 @@
 //! The one loop: load, open, decide, seal, swap if nobody was faster, answer. An outcome that changed the
 //! account is believed only when its swap has returned.
 
-use super::encode::{Encoded, decode, encode_guard, encode_vault};
-use super::keyring::Keyring;
+use super::envelope::{Opened, new_account};
+use super::keyring::{Following, LiveKeyring};
 use super::password_hash::{Crowded, HashPool, HashingError, Interrupted};
-use super::seal::{Part, SealError};
+use super::seal::SealError;
 use super::turns::Turns;
-use crate::store::{Expected, SealedAccount, Store, StoreError, Swap, SwapOutcome, Version};
+use crate::store::{SealedAccount, Store, StoreError, Swap, SwapOutcome, claim_property};
 use einmal_core::account::{Account, AccountId, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// The accounts of one store under one keyring.
 #[derive(Clone)]
@@ -20,7 +19,8 @@ pub struct Accounts {
 
 struct Inner {
     store: Arc<dyn Store>,
-    keyring: Keyring,
+    keyring: Arc<LiveKeyring>,
+    _following: Option<Following>,
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
     hashing: HashPool,
@@ -36,6 +36,15 @@ pub trait Outcome: Send + 'static {
 impl Outcome for Verification {
     fn is_evaluated(&self) -> bool {
         !matches!(self, Self::Throttled(_))
+    }
+}
+
+/// A change that nobody has to prove anything for.
+pub(super) struct Done<T>(pub(super) T);
+
+impl<T: Send + 'static> Outcome for Done<T> {
+    fn is_evaluated(&self) -> bool {
+        true
     }
 }
 
@@ -77,26 +86,33 @@ pub enum OpenError {
     Seal(SealError),
 }
 
-const CHECK_VALUE: &str = "keyring-check";
+pub(super) const CHECK_VALUE: &str = "keyring-check";
 
 impl Accounts {
     /// Lost rounds after which an account counts as fought over.
     pub(super) const MAX_ROUNDS: usize = 8;
 
-    /// Refuses a keyring that did not seal what the store holds; a new store is marked with it.
+    /// Refuses a keyring that did not seal what the store holds; a new store is marked with it. From then on a keyring
+    /// from a file follows the file, as long as there are these accounts.
     pub async fn open(
         store: Arc<dyn Store>,
-        keyring: Keyring,
+        keyring: impl Into<LiveKeyring>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        if let Some(value) = store.property(CHECK_VALUE).await? {
-            keyring.open_check_value(&value).map_err(OpenError::WrongKeyring)?;
-        } else {
-            let value = keyring.check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
-            store.set_property(CHECK_VALUE, value).await?;
+        let keyring = Arc::new(keyring.into());
+        let value = keyring.current().check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
+        let value = claim_property(store.as_ref(), CHECK_VALUE, value).await?;
+        let mut opened = keyring.current().open_check_value(&value);
+        if matches!(opened, Err(SealError::UnknownKey(_))) {
+            // The keys may have been rotated since the file was read.
+            keyring.look_again().await;
+            opened = keyring.current().open_check_value(&value);
         }
+        opened.map_err(OpenError::WrongKeyring)?;
+        let following = keyring.follow();
         let (turns, hashing) = (Arc::default(), HashPool::default());
-        Ok(Self { inner: Arc::new(Inner { store, keyring, entropy, turns, hashing }) })
+        let inner = Inner { store, keyring, _following: following, entropy, turns, hashing };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -110,6 +126,10 @@ impl Accounts {
 
     pub(super) fn entropy(&self) -> Arc<dyn Entropy> {
         Arc::clone(&self.inner.entropy)
+    }
+
+    pub fn keyring(&self) -> &LiveKeyring {
+        &self.inner.keyring
     }
 
     /// Runs `decide` on the account and makes the outcome durable. `None` where there is no account: nothing is
@@ -153,7 +173,10 @@ impl Accounts {
         &self,
         accounts: impl IntoIterator<Item = (&AccountId, &Account)>,
     ) -> Result<Vec<SwapOutcome>, UpdateError> {
-        let swaps = accounts.into_iter().map(|(id, account)| self.inner.new_account(id.clone(), account));
+        let keyring = self.inner.keyring.current();
+        let entropy = self.inner.entropy.as_ref();
+        let swaps =
+            accounts.into_iter().map(|(id, account)| new_account(&keyring, id.clone(), account, entropy));
         let swaps = swaps.collect::<Result<Vec<_>, _>>()?;
         Ok(self.inner.store.swap_many(swaps).await?)
     }
@@ -162,8 +185,18 @@ impl Accounts {
         self.inner.load(id).await
     }
 
+    pub(super) async fn open_loaded(
+        &self,
+        id: &AccountId,
+        stored: &SealedAccount,
+    ) -> Result<Account, UpdateError> {
+        self.inner.open(id, stored).await.map(|opened| opened.account)
+    }
+
+    /// With the keys that are known: for whoever goes through many accounts and must not wait for each that needs a
+    /// key that nobody has.
     pub(super) fn open_stored(&self, id: &AccountId, stored: &SealedAccount) -> Result<Account, UpdateError> {
-        self.inner.open(id, stored).map(|opened| opened.account)
+        Opened::open(self.inner.keyring.current(), id, stored).map(|opened| opened.account)
     }
 }
 
@@ -174,23 +207,6 @@ enum Missing {
     IsMade,
 }
 
-/// An account as it was loaded.
-struct Opened {
-    account: Account,
-    plain: Encoded,
-    version: Version,
-    vault_version: Version,
-}
-
-/// An account as it is to be written, before the seals.
-struct Unsealed {
-    guard: Zeroizing<Vec<u8>>,
-    /// Only if it changed.
-    vault: Option<Zeroizing<Vec<u8>>>,
-    /// Of the vault that the guard belongs to: the one above, or the one that is there.
-    vault_version: Version,
-}
-
 impl Inner {
     async fn update<T: Outcome>(
         &self,
@@ -199,6 +215,7 @@ impl Inner {
         decide: impl Fn(&mut Account) -> T + Send + Sync,
     ) -> Result<Option<T>, UpdateError> {
         let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
+        let entropy = self.entropy.as_ref();
         for round in 0..=Accounts::MAX_ROUNDS {
             let Some(stored) = self.load(id).await? else {
                 if missing == Missing::IsNobody {
@@ -206,21 +223,21 @@ impl Inner {
                 }
                 let mut account = Account::default();
                 let outcome = decide(&mut account);
-                if self.swap(self.new_account(id.clone(), &account)?).await? == SwapOutcome::Swapped {
+                let swap = new_account(&self.keyring.current(), id.clone(), &account, entropy)?;
+                if self.swap(swap).await? == SwapOutcome::Swapped {
                     return Ok(Some(outcome));
                 }
                 continue;
             };
-            let mut opened = self.open(id, &stored)?;
+            let mut opened = self.open(id, &stored).await?;
             let outcome = decide(&mut opened.account);
-            let next = self.encode(&opened)?;
+            let next = opened.next(entropy)?;
             let is_last = round == Accounts::MAX_ROUNDS;
-            // The guard holds the version of the vault, so that it tells of every change.
-            if *next.guard == *opened.plain.guard && (is_last || !outcome.is_evaluated()) {
+            if opened.is(&next) && (is_last || !outcome.is_evaluated()) {
                 return Ok(Some(outcome));
             }
-            let expected = Expected::Version(opened.version);
-            if !is_last && self.swap(self.seal(id.clone(), expected, &next)?).await? == SwapOutcome::Swapped {
+            if !is_last && self.swap(opened.swap(id.clone(), &next, entropy)?).await? == SwapOutcome::Swapped
+            {
                 return Ok(Some(outcome));
             }
         }
@@ -238,46 +255,13 @@ impl Inner {
         Ok(outcomes.into_iter().next().ok_or_else(missing)?)
     }
 
-    fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
-        let plain = Encoded {
-            guard: self.keyring.open(Part::Guard, id, &stored.guard)?,
-            vault: self.keyring.open(Part::Vault, id, &stored.vault)?,
-        };
-        let (account, vault_version) = decode(&plain)?;
-        // An old vault put beside a newer guard would bring back spent codes and replaced secrets.
-        if vault_version != stored.vault.version {
-            return Err(UpdateError::Torn);
+    async fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {
+        match Opened::open(self.keyring.current(), id, stored) {
+            Err(UpdateError::Seal(SealError::UnknownKey(_))) => {
+                self.keyring.look_again().await;
+                Opened::open(self.keyring.current(), id, stored)
+            }
+            opened => opened,
         }
-        Ok(Opened { account, plain, version: stored.guard.version, vault_version })
-    }
-
-    /// What a changed account is to be written as; the same guard as before if nothing changed.
-    fn encode(&self, opened: &Opened) -> Result<Unsealed, UpdateError> {
-        let vault = encode_vault(&opened.account)?;
-        let vault = (*vault != *opened.plain.vault).then_some(vault);
-        let vault_version = if vault.is_some() { self.draw_version()? } else { opened.vault_version };
-        Ok(Unsealed { guard: encode_guard(&opened.account, vault_version)?, vault, vault_version })
-    }
-
-    fn new_account(&self, id: AccountId, account: &Account) -> Result<Swap, UpdateError> {
-        let vault_version = self.draw_version()?;
-        let guard = encode_guard(account, vault_version)?;
-        let unsealed = Unsealed { guard, vault: Some(encode_vault(account)?), vault_version };
-        self.seal(id, Expected::Absent, &unsealed)
-    }
-
-    fn seal(&self, id: AccountId, expected: Expected, unsealed: &Unsealed) -> Result<Swap, UpdateError> {
-        let seal =
-            |part, version, plain: &[u8]| self.keyring.seal(part, &id, version, plain, self.entropy.as_ref());
-        let guard = seal(Part::Guard, self.draw_version()?, &unsealed.guard)?;
-        let vault = unsealed.vault.as_ref().map(|vault| seal(Part::Vault, unsealed.vault_version, vault));
-        let vault = vault.transpose()?;
-        Ok(Swap { id, expected, guard, vault })
-    }
-
-    fn draw_version(&self) -> Result<Version, EntropyError> {
-        let mut bytes = [0; 8];
-        self.entropy.fill(&mut bytes)?;
-        Ok(Version::from_be_bytes(bytes))
     }
 }

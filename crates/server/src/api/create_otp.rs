@@ -1,6 +1,7 @@
 //! `CreateOTP`: a code on demand, against password or PIN. Whoever has neither right learns nothing but that.
 
 use super::document::Document;
+use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
 use super::issued_code::issued;
@@ -11,10 +12,12 @@ use crate::accounts::{Offered, Proof};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use axum::extract::State;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use einmal_core::account::Account;
 use einmal_core::otp::Code;
+use serde_json::json;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -25,7 +28,40 @@ impl Operation for CreateOtp {
 }
 
 pub(super) fn route() -> Route {
-    Route::operation("/user/otp", post(create_otp))
+    Route::operation("/user/otp", post(create_otp)).describe(documentation)
+}
+
+fn documentation() -> Documentation {
+    Documentation::new(
+        Method::POST,
+        "CreateOTP",
+        "Create a one-time password",
+        "A new code of the type `account`, for whoever knows the account's password or PIN. The password is looked at \
+         first; one right value is enough. It replaces the account's earlier code.",
+    )
+    .scope(CreateOtp::SCOPE)
+    .body(json!({
+        "type": "object",
+        "description": "At least one of them",
+        "properties": {
+            "pin": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PIN_LENGTH },
+            "password": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PASSWORD_LENGTH },
+        },
+    }))
+    .answer_with(
+        StatusCode::CREATED,
+        "The code, and the moment from which on it is no good",
+        "application/json",
+        json!({
+            "type": "object",
+            "required": ["otp", "expiresAt"],
+            "properties": {
+                "otp": { "type": "string", "pattern": "^[0-9]{6}$" },
+                "expiresAt": { "type": "string", "format": "date-time" },
+            },
+        }),
+    )
+    .refuses(&[ErrorCode::CredentialsInvalid, ErrorCode::Throttled])
 }
 
 async fn create_otp(

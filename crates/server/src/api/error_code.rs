@@ -50,6 +50,20 @@ macro_rules! error_codes {
     };
 }
 
+impl ErrorCode {
+    /// Comes with `WWW-Authenticate` (RFC 6750 section 3).
+    pub(super) fn challenges(self) -> bool {
+        self.status() == StatusCode::UNAUTHORIZED || self == Self::InsufficientScope
+    }
+
+    /// May come with `Retry-After`.
+    pub(super) fn tells_when_to_retry(self) -> bool {
+        let while_throttled =
+            [Self::ProofInvalid, Self::OtpInvalid, Self::CredentialsInvalid, Self::Throttled];
+        while_throttled.contains(&self) || self == Self::Unavailable
+    }
+}
+
 error_codes! {
     BadRequest BAD_REQUEST "bad-request", "Request not understood",
         "The request is not proper HTTP: its framing is broken or could be read in two ways, or it has no single valid Host. A connection of HTTP/1.1 is closed. Check the client or the proxy in between.";

@@ -27,6 +27,16 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedOutcome(pub &'static str);
 
+/// In the extensions of every request, for what is logged beside the request's own line.
+#[derive(Clone, Default)]
+pub(super) struct RequestId(Option<HeaderValue>);
+
+impl RequestId {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default()
+    }
+}
+
 /// Around every route and fallback of a router.
 #[derive(Clone)]
 pub(super) struct RequestLayer(pub(super) Arc<Context>);
@@ -58,9 +68,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let id = request_id(request.headers(), &*self.context.entropy);
+        request.extensions_mut().insert(RequestId(Some(id.clone())));
         Answering {
-            id: request_id(request.headers(), &*self.context.entropy),
+            id,
             method: method_name(request.method()),
             route: request.extensions().get::<MatchedPath>().cloned(),
             client: request.extensions().get::<ClientAddress>().copied(),

@@ -2,6 +2,7 @@
 //! as they were sent, so that no other spelling of a version or name reaches an operation.
 
 use super::create_otp;
+use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
 use super::request::RequestLayer;
@@ -12,7 +13,7 @@ use axum::routing::MethodRouter;
 use std::sync::Arc;
 
 /// They all behave alike.
-const VERSIONS: [&str; 9] =
+pub(super) const VERSIONS: [&str; 9] =
     ["2020-4", "2021-2", "2022-1", "2023-1", "2024-1", "2024-2", "2024-3", "2024-4", "2025-1"];
 
 /// One path with one or more methods. Several may have the same path and different methods.
@@ -20,17 +21,34 @@ pub struct Route {
     path: &'static str,
     is_versioned: bool,
     methods: MethodRouter<Arc<Context>>,
+    documentation: Vec<fn() -> Documentation>,
 }
 
 impl Route {
     /// Below `/user/{version}`, for every version: `path` is what follows.
     pub fn operation(path: &'static str, methods: MethodRouter<Arc<Context>>) -> Self {
-        Self { path, is_versioned: true, methods }
+        Self { path, is_versioned: true, methods, documentation: Vec::new() }
     }
 
     /// At `path` alone.
     pub fn plain(path: &'static str, methods: MethodRouter<Arc<Context>>) -> Self {
-        Self { path, is_versioned: false, methods }
+        Self { path, is_versioned: false, methods, documentation: Vec::new() }
+    }
+
+    /// Puts one of its methods into the OpenAPI document. Every method of an operation needs this.
+    #[must_use]
+    pub fn describe(mut self, documentation: fn() -> Documentation) -> Self {
+        self.documentation.push(documentation);
+        self
+    }
+
+    pub(super) fn documentation(&self) -> &[fn() -> Documentation] {
+        &self.documentation
+    }
+
+    /// Without the version.
+    pub(super) fn path(&self) -> &'static str {
+        self.path
     }
 
     /// Where it is found.
@@ -43,7 +61,8 @@ impl Route {
     }
 }
 
-/// The public listener's routes. An operation is one file with a function `route`, and one line here.
+/// The public listener's routes. An operation is one file with a function `route`, which
+/// also describes it, and one line here.
 pub fn routes() -> Vec<Route> {
     vec![verify_otp::route(), create_otp::route(), error_page::route()]
 }

@@ -1,6 +1,7 @@
 //! `VerifyOTP`: is this code good for the account of the token? 204 if so; 404, always the same one, if not.
 
 use super::document::Document;
+use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::faults::Faults;
 use super::negotiate::AcceptsJson;
@@ -11,11 +12,12 @@ use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
+use serde_json::json;
 use std::sync::Arc;
 
 struct VerifyOtp;
@@ -25,7 +27,41 @@ impl Operation for VerifyOtp {
 }
 
 pub(super) fn route() -> Route {
-    Route::operation("/user/otp/verify", post(verify_otp))
+    Route::operation("/user/otp/verify", post(verify_otp)).describe(documentation)
+}
+
+fn documentation() -> Documentation {
+    let names = |types: OtpTypes| -> Vec<_> {
+        OtpType::ALL.into_iter().filter(|one| types.contains(*one)).map(OtpType::name).collect()
+    };
+    Documentation::new(
+        Method::POST,
+        "VerifyOTP",
+        "Verify a one-time password",
+        "Is this code good for the account of the token? A code is accepted once: on success it is spent, durably, \
+         before the answer leaves, on every credential that it matches. All refusals are one answer, whether the code \
+         is wrong, expired, used or of another type, or came too early after wrong ones.",
+    )
+    .scope(VerifyOtp::SCOPE)
+    .body(json!({
+        "type": "object",
+        "required": ["otp"],
+        "properties": {
+            "otp": {
+                "type": "string", "minLength": 1, "maxLength": MAX_OTP_LENGTH, "examples": ["123456", "123 456"],
+                "description": "6 to 8 digits with their leading zeros; spaces and hyphens in it are ignored",
+            },
+            "types": {
+                "type": ["array", "null"], "maxItems": MAX_TYPES, "default": names(OtpTypes::DEFAULT),
+                "items": { "type": "string", "enum": names(OtpTypes::ALL) },
+                "description": "Kinds of codes that are good. `login`: mailed; `account`: created against PIN or \
+                    password; `totp`: of the user's authenticator app; `device-totp`: of a mobile app or a car. Empty \
+                    and null mean the default.",
+            },
+        },
+    }))
+    .answer(StatusCode::NO_CONTENT, "The code is good, and is spent now")
+    .refuses(&[ErrorCode::OtpInvalid, ErrorCode::Throttled])
 }
 
 async fn verify_otp(

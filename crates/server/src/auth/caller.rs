@@ -37,6 +37,11 @@ pub trait Operation: Send + Sync + 'static {
     fn is_permitted(token: &VerifiedToken) -> bool {
         token.has_scope(Self::SCOPE)
     }
+
+    /// For the operations that are not for everybody's client. The reason is told to the client.
+    fn is_open_to(_token: &VerifiedToken, _context: &Context) -> Result<(), &'static str> {
+        Ok(())
+    }
 }
 
 /// Somebody with a valid token for `Op`, and the one time that holds for the whole request.
@@ -64,6 +69,9 @@ impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
         }
         if !Op::is_permitted(&token) {
             return Err(insufficient_scope(Op::SCOPE));
+        }
+        if let Err(reason) = Op::is_open_to(&token, context) {
+            return Err(insufficient_scope(Op::SCOPE).detail(reason).logged(asked_by(&token)));
         }
         Ok(Self { token, now, operation: PhantomData })
     }
@@ -111,7 +119,8 @@ fn refusal(error: &TokenError) -> ApiError {
         TokenError::Invalid(reason) => invalid(reason),
         TokenError::Expired => challenge(ErrorCode::TokenExpired, INVALID),
         TokenError::Unavailable { retry_after_seconds } => ApiError::new(ErrorCode::Unavailable)
-            .detail("The keys of the token's issuer cannot be reached.")
+            .detail("The token's issuer cannot be reached.")
+            .logged("no word from the token's issuer")
             .retry_after(retry_after_seconds),
     }
 }
@@ -124,4 +133,14 @@ fn insufficient_scope(scope: &'static str) -> ApiError {
         Ok(value) => error.www_authenticate(value),
         Err(_) => error,
     }
+}
+
+/// For the log. What a token says is true, but need not be harmless.
+fn asked_by(token: &VerifiedToken) -> String {
+    let client = token.client.as_deref().unwrap_or("none").escape_default();
+    format!(
+        "asked by {} of {}, client {client}",
+        token.account.subject().escape_default(),
+        token.account.issuer()
+    )
 }

@@ -56,6 +56,15 @@ impl<'a> Claims<'a> {
         Ok(subject)
     }
 
+    /// An empty list names nobody, which is as if it were absent.
+    pub(super) fn has_audience(&self) -> bool {
+        match &self.aud {
+            None => false,
+            Some(Audience::One(_)) => true,
+            Some(Audience::Several(audiences)) => !audiences.is_empty(),
+        }
+    }
+
     pub(super) fn require_audience(&self, ours: &[String]) -> Result<(), TokenError> {
         let is_ours = |audience: &str| ours.iter().any(|our| our == audience);
         let is_for_us = match self.aud.as_ref().ok_or(TokenError::Invalid("no aud"))? {
@@ -67,10 +76,13 @@ impl<'a> Claims<'a> {
 
     /// RFC 9068 wants `at+jwt` in the header, but most issuers still say `JWT` and tell by a claim.
     pub(super) fn require_access_token(&self) -> Result<(), TokenError> {
-        let is_access = |claim: &Option<Cow<str>>, wanted: &str| {
-            claim.as_deref().is_none_or(|value| value.eq_ignore_ascii_case(wanted))
+        let is_one_of = |claim: &Option<Cow<str>>, wanted: &[&str]| {
+            let is = |value: &str| wanted.iter().any(|wanted| value.eq_ignore_ascii_case(wanted));
+            claim.as_deref().is_none_or(is)
         };
-        if self.is_other_kind || !is_access(&self.typ, "Bearer") || !is_access(&self.token_use, "access") {
+        let is_access =
+            is_one_of(&self.typ, &["Bearer"]) && is_one_of(&self.token_use, &["access", "access_token"]);
+        if self.is_other_kind || !is_access {
             return Err(TokenError::Invalid("not an access token"));
         }
         // RFC 7800: good only for whoever proves a key. Taken as a bearer token it would be good for a thief.
@@ -82,7 +94,13 @@ impl<'a> Claims<'a> {
 
     pub(super) fn lifetime(&self) -> Result<Lifetime, TokenError> {
         let expires = self.exp.ok_or(TokenError::Invalid("no exp"))?.0;
-        Ok(Lifetime { expires, not_before: self.nbf.map(|nbf| nbf.0) })
+        Ok(self.lifetime_or_until(expires))
+    }
+
+    /// With another end where the issuer names none.
+    pub(super) fn lifetime_or_until(&self, expires: Timestamp) -> Lifetime {
+        let expires = self.exp.map_or(expires, |exp| exp.0);
+        Lifetime { expires, not_before: self.nbf.map(|nbf| nbf.0) }
     }
 
     /// The scopes with single spaces between. `scope` (RFC 8693 section 4.2) goes before `scp`.

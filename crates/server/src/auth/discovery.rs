@@ -1,72 +1,9 @@
 //! Fetches an issuer's key set document, found by OpenID Connect Discovery or configured. It asks only URLs
 //! of the configuration and of the issuer's own document: nothing of a token may ever come in here.
 
-use reqwest::{Client, StatusCode};
-use std::error::Error;
-use std::fmt::Write as _;
-use std::time::Duration;
-use url::{Host, Url};
-
-/// For discovery document and key set together: somebody's request may be waiting.
-const DEADLINE: Duration = Duration::from_secs(5);
-const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
-
-/// Why there is no newer key set.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum FetchError {
-    #[error("{url} could not be read: {reason}")]
-    Unreachable { url: String, reason: String },
-    #[error("{url} answered with status {status}, expected 200 (redirects are not followed)")]
-    Status { url: String, status: u16 },
-    #[error("{url} sent more than {MAX_DOCUMENT_BYTES} bytes")]
-    TooLarge { url: String },
-    #[error("no answer within {} seconds", DEADLINE.as_secs())]
-    TooSlow,
-    #[error("{url} is not a discovery document: {reason}")]
-    NotADiscoveryDocument { url: String, reason: String },
-    #[error("{url} says that it is of issuer {found:?}, expected {expected:?}")]
-    WrongIssuer { url: String, expected: String, found: String },
-    #[error("{url} gives the jwks_uri {found:?}, expected an https URL, or http on loopback")]
-    InsecureKeySetUrl { url: String, found: String },
-    #[error("the key set is not usable: {0}")]
-    UnusableKeySet(&'static str),
-}
-
-impl FetchError {
-    /// Whether trying again cannot help: the configuration and the issuer contradict each other.
-    pub(super) fn is_contradiction(&self) -> bool {
-        matches!(self, Self::WrongIssuer { .. } | Self::InsecureKeySetUrl { .. })
-    }
-}
-
-/// Plain http only where nobody can sit in between. Whoever can change a key set can sign for everybody.
-pub(super) fn is_secure(url: &Url) -> bool {
-    let is_loopback = match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    match url.scheme() {
-        "https" => true,
-        "http" => is_loopback,
-        _ => false,
-    }
-}
-
-/// No redirects (they lead out of what the operator allowed), no proxies from the environment, no retries (the
-/// rule of one fetch in 30 s is the only one), no idle connections (the next fetch is minutes away).
-pub(super) fn http_client(needs_tls: bool) -> Result<Client, reqwest::Error> {
-    let builder = Client::builder()
-        .user_agent(concat!("einmal/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .referer(false)
-        .pool_max_idle_per_host(0);
-    // The system's root certificates may be missing where no issuer needs them.
-    if needs_tls { builder.build() } else { builder.tls_certs_only([]).build() }
-}
+use super::outgoing::{DEADLINE, FetchError, answer_to, is_secure};
+use reqwest::Client;
+use url::Url;
 
 /// Where the key set of one issuer is to be had.
 pub(super) struct KeySetLocation {
@@ -127,35 +64,7 @@ impl KeySetLocation {
     }
 
     async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        let unreachable = |error: reqwest::Error| FetchError::Unreachable {
-            url: url.to_string(),
-            reason: with_causes(&error.without_url()),
-        };
-        let request =
-            self.http.get(url.clone()).header("accept", "application/json, application/jwk-set+json");
-        let mut response = request.send().await.map_err(unreachable)?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status { url: url.to_string(), status: response.status().as_u16() });
-        }
-        let mut document = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if document.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-                return Err(FetchError::TooLarge { url: url.to_string() });
-            }
-            document.extend_from_slice(&chunk);
-        }
-        Ok(document)
+        let accept = "application/json, application/jwk-set+json";
+        answer_to(self.http.get(url.clone()).header("accept", accept), url).await
     }
-}
-
-/// The outermost error says only that sending failed; what an operator needs is further in.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    text
 }

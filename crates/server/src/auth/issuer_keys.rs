@@ -3,8 +3,9 @@
 
 use super::TokenError;
 use super::algorithm::Algorithm;
-use super::discovery::{FetchError, KeySetLocation};
+use super::discovery::KeySetLocation;
 use super::key_set::{Judgement, KeySet};
+use super::outgoing::FetchError;
 use super::token::Token;
 use crate::clock::Clock;
 use einmal_core::Timestamp;
@@ -178,12 +179,14 @@ impl IssuerKeys {
     /// Begins a fetch if the set is old and a fetch is allowed, and does not wait for it.
     pub(super) fn refresh_if_due(self: &Arc<Self>) {
         let now = self.clock.now();
-        let is_due = match &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
+        let is_due = match &mut *self.current.write().unwrap_or_else(PoisonError::into_inner) {
             None => true,
-            // Set back clocks again: its age would be unknown.
-            Some(current) => {
-                now < current.fetched_at || now.seconds_since(current.fetched_at) >= REFRESH_AFTER_SECONDS
+            // The clock was set back: the set's age is unknown. It must not live on for as long as the clock leapt.
+            Some(current) if now < current.fetched_at => {
+                current.fetched_at = now;
+                true
             }
+            Some(current) => now.seconds_since(current.fetched_at) >= REFRESH_AFTER_SECONDS,
         };
         if is_due {
             self.begin();

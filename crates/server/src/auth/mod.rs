@@ -1,22 +1,27 @@
-//! Who is asking: bearer tokens of the configured issuers, checked without asking anybody per request.
-//! Nothing here may touch an account, and nothing of a token is believed before its signature is checked.
+//! Who is asking: bearer tokens of the configured issuers. JWTs are checked without asking anybody per request, opaque
+//! tokens by asking their issuer. Nothing here may touch an account, or believe a token before it is checked.
 
+mod administrators;
 mod algorithm;
 pub mod caller;
 mod claims;
 mod discovery;
+mod introspection;
 mod issuer_keys;
 mod jwk;
 mod key_set;
 mod linked_identity;
+mod outgoing;
 mod settings;
 mod strict_json;
 mod token;
 mod verified_tokens;
 
+pub use administrators::AdministratorSettings;
 pub use algorithm::Algorithm;
-pub use discovery::FetchError;
+pub use introspection::IntrospectionSettings;
 pub use linked_identity::LinkedIdentitySettings;
+pub use outgoing::FetchError;
 pub use settings::{IssuerSettings, SettingsError, trusted_url};
 
 use crate::clock::Clock;
@@ -24,6 +29,7 @@ use claims::{Claims, Lifetime};
 use discovery::KeySetLocation;
 use einmal_core::Timestamp;
 use einmal_core::account::AccountId;
+use introspection::{Introspection, REMEMBERED_SECONDS};
 use issuer_keys::IssuerKeys;
 use serde_json::Value;
 use std::sync::Arc;
@@ -40,7 +46,8 @@ pub enum TokenError {
     /// Said of authentic tokens only.
     #[error("token has expired")]
     Expired,
-    #[error("no key set of the token's issuer")]
+    /// Nothing is known against the token, and nothing for it.
+    #[error("the token's issuer cannot be asked")]
     Unavailable { retry_after_seconds: u64 },
 }
 
@@ -52,7 +59,7 @@ pub struct DiscoveryError {
     pub error: FetchError,
 }
 
-/// A token whose signature, issuer, audience and lifetime have been checked.
+/// A token whose authenticity, issuer, audience and lifetime have been checked.
 pub struct VerifiedToken {
     pub account: AccountId,
     /// `azp`, else `client_id`.
@@ -82,11 +89,12 @@ impl VerifiedToken {
 struct Issuer {
     settings: IssuerSettings,
     keys: Arc<IssuerKeys>,
+    introspection: Option<Arc<Introspection>>,
 }
 
 /// Checks tokens of all configured issuers.
 pub struct TokenVerifier {
-    issuers: Vec<Issuer>,
+    issuers: Vec<Arc<Issuer>>,
     verified: VerifiedTokens,
     clock: Arc<dyn Clock>,
 }
@@ -96,9 +104,9 @@ impl TokenVerifier {
     pub fn new(issuers: Vec<IssuerSettings>, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
         IssuerSettings::check_distinct(&issuers)?;
         let urls = issuers.iter().map(IssuerSettings::check).collect::<Result<Vec<_>, _>>()?;
-        let mut needs_tls = issuers.iter().filter_map(|settings| settings.jwks_uri.as_ref()).chain(&urls);
-        let needs_tls = needs_tls.any(|url| url.scheme() == "https");
-        let http = discovery::http_client(needs_tls).map_err(SettingsError::HttpClient)?;
+        let needs_tls = urls.iter().chain(issuers.iter().flat_map(IssuerSettings::further_urls));
+        let needs_tls = needs_tls.into_iter().any(|url| url.scheme() == "https");
+        let http = outgoing::http_client(needs_tls).map_err(SettingsError::HttpClient)?;
         let issuers = issuers
             .into_iter()
             .zip(urls)
@@ -106,8 +114,11 @@ impl TokenVerifier {
                 let jwks_uri = settings.jwks_uri.clone();
                 let location = KeySetLocation::new(&url, &settings.issuer, jwks_uri, http.clone());
                 let (name, algorithms) = (Arc::clone(&settings.name), settings.algorithms.clone());
-                let keys = IssuerKeys::new(name, algorithms, location, Arc::clone(&clock));
-                Issuer { settings, keys: Arc::new(keys) }
+                let introspection = settings.introspection.clone().map(|introspection| {
+                    Arc::new(Introspection::new(Arc::clone(&name), introspection, http.clone()))
+                });
+                let keys = Arc::new(IssuerKeys::new(name, algorithms, location, Arc::clone(&clock)));
+                Arc::new(Issuer { settings, keys, introspection })
             })
             .collect();
         Ok(Self { issuers, verified: VerifiedTokens::new(), clock })
@@ -115,8 +126,8 @@ impl TokenVerifier {
 
     /// Fetches the keys of all issuers, at start. An issuer out of reach is no error: it is asked again later.
     pub async fn discover(&self) -> Result<(), DiscoveryError> {
-        let fetches: Vec<_> = self.issuers.iter().map(|issuer| issuer.keys.first_fetch()).collect();
-        for (fetch, issuer) in fetches.into_iter().zip(&self.issuers) {
+        let fetches: Vec<_> = self.with_keys().map(|issuer| (issuer.keys.first_fetch(), issuer)).collect();
+        for (fetch, issuer) in fetches {
             if let Some(Err(error)) = fetch.await
                 && error.is_contradiction()
             {
@@ -126,17 +137,22 @@ impl TokenVerifier {
         Ok(())
     }
 
-    /// Whether tokens of every issuer can be checked.
+    /// Those whose JWTs are taken.
+    fn with_keys(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.iter().map(|issuer| &**issuer).filter(|issuer| !issuer.settings.algorithms.is_empty())
+    }
+
+    /// Whether JWTs of every issuer can be checked. Whether opaque tokens can, only asking about one would tell.
     pub fn is_ready(&self) -> bool {
         let now = self.clock.now();
-        self.issuers.iter().all(|issuer| issuer.keys.usable(now).is_some())
+        self.with_keys().all(|issuer| issuer.keys.usable(now).is_some())
     }
 
     /// Keeps the key sets fresh until it is dropped. It looks every second, because the rules follow the injected
     /// clock, and that may jump.
     pub async fn refresh_forever(&self) {
         loop {
-            for issuer in &self.issuers {
+            for issuer in self.with_keys() {
                 issuer.keys.refresh_if_due();
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -152,6 +168,11 @@ impl TokenVerifier {
         if let Some(entry) = self.seen_before(&hash, now) {
             entry.lifetime.check(now)?;
             return Ok(entry);
+        }
+        if let Some((issuer, introspection)) = self.issuer_to_ask(token) {
+            let issuer = Arc::clone(issuer);
+            let judge = move |claims: &Claims<'_>, answer: &[u8]| issuer.judge_answer(claims, answer, now);
+            return introspection.verify(token, hash, now, judge).await;
         }
         let token = Token::split(token)?;
         let claims = Claims::parse(&token.payload)?;
@@ -171,7 +192,16 @@ impl TokenVerifier {
         Arc::ptr_eq(&entry.keys, &current).then_some(entry.token)
     }
 
-    fn issuer_of(&self, claims: &Claims<'_>) -> Result<(usize, &Issuer), TokenError> {
+    /// Whose opaque token it is. A JWT is never shown to anybody, whatever is wrong with it.
+    fn issuer_to_ask(&self, token: &str) -> Option<(&Arc<Issuer>, &Arc<Introspection>)> {
+        let mut asked =
+            self.issuers.iter().filter_map(|issuer| Some((issuer, issuer.introspection.as_ref()?)));
+        asked
+            .find(|(_, introspection)| introspection.is_of_this_issuer(token))
+            .filter(|_| token::is_opaque(token))
+    }
+
+    fn issuer_of(&self, claims: &Claims<'_>) -> Result<(usize, &Arc<Issuer>), TokenError> {
         let iss = claims.issuer()?;
         let mut issuers = self.issuers.iter().enumerate();
         issuers
@@ -181,7 +211,7 @@ impl TokenVerifier {
 }
 
 impl Issuer {
-    /// The claims of an authentic token.
+    /// The claims of an authentic JWT.
     fn judge(
         &self,
         claims: &Claims<'_>,
@@ -191,6 +221,35 @@ impl Issuer {
         let lifetime = claims.lifetime()?;
         lifetime.check(now)?;
         claims.require_audience(&self.settings.audiences)?;
+        self.admit(claims, payload, lifetime)
+    }
+
+    /// What the issuer says of an active token. RFC 7662 section 2.2 makes all but `active` optional.
+    fn judge_answer(
+        &self,
+        claims: &Claims<'_>,
+        answer: &[u8],
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenError> {
+        if claims.issuer().is_ok_and(|iss| iss != self.settings.issuer) {
+            return Err(TokenError::Invalid("iss is not the issuer that was asked"));
+        }
+        // Active means: not expired. Then it is good until the issuer is asked again.
+        let lifetime = claims.lifetime_or_until(now.plus_seconds(REMEMBERED_SECONDS));
+        lifetime.check(now)?;
+        let takes_missing = self.settings.introspection.as_ref().is_some_and(|i| i.takes_missing_audience);
+        if claims.has_audience() || !takes_missing {
+            claims.require_audience(&self.settings.audiences)?;
+        }
+        self.admit(claims, answer, lifetime)
+    }
+
+    fn admit(
+        &self,
+        claims: &Claims<'_>,
+        json: &[u8],
+        lifetime: Lifetime,
+    ) -> Result<VerifiedToken, TokenError> {
         claims.require_access_token()?;
         let client = claims.client();
 
@@ -199,7 +258,7 @@ impl Issuer {
         let registered_at = self.settings.registered_at_claim.as_deref();
         // Read a second time as a tree only where the operator points into it.
         let tree = if linked_identity.is_some() || registered_at.is_some() {
-            serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims are nested too deep"))?
+            serde_json::from_slice(json).map_err(|_| TokenError::Invalid("claims are nested too deep"))?
         } else {
             Value::Null
         };

@@ -1,8 +1,9 @@
 //! What the operator says about an issuer, and whether it can be right. No I/O.
 
 use super::algorithm::Algorithm;
-use super::discovery::is_secure;
+use super::introspection::IntrospectionSettings;
 use super::linked_identity::LinkedIdentitySettings;
+use super::outgoing::is_secure;
 use std::sync::Arc;
 use url::Url;
 
@@ -15,7 +16,10 @@ pub struct IssuerSettings {
     pub audiences: Vec<String>,
     /// Instead of discovery.
     pub jwks_uri: Option<Url>,
+    /// Empty: no JWT is taken and no key set is fetched, which needs `introspection`.
     pub algorithms: Vec<Algorithm>,
+    /// For tokens that are no JWT; without it they are refused.
+    pub introspection: Option<IntrospectionSettings>,
     pub linked_identity: Option<LinkedIdentitySettings>,
     /// JSON pointer to the time at which the account was registered, in seconds or as RFC 3339.
     pub registered_at_claim: Option<String>,
@@ -30,7 +34,7 @@ pub enum SettingsError {
     Empty { issuer: Arc<str>, setting: &'static str },
     #[error("issuer {issuer:?}: another issuer has the same {setting} already")]
     Twice { issuer: Arc<str>, setting: &'static str },
-    #[error("the HTTP client for key sets cannot be made, expected root certificates on this system: {0}")]
+    #[error("the HTTP client for issuers cannot be made, expected root certificates on this system: {0}")]
     HttpClient(reqwest::Error),
 }
 
@@ -63,8 +67,20 @@ impl IssuerSettings {
         if self.audiences.is_empty() {
             return Err(empty("audiences"));
         }
-        if self.algorithms.is_empty() {
+        if self.algorithms.is_empty() && self.introspection.is_none() {
             return Err(empty("algorithms"));
+        }
+        if let Some(introspection) = &self.introspection {
+            let url = &introspection.url;
+            if !is_trusted(url) {
+                return Err(value("introspection.url", &without_password(url.as_str()), URL_EXPECTED));
+            }
+            if introspection.client_id.is_empty() {
+                return Err(empty("introspection.client_id"));
+            }
+            if introspection.client_secret.expose().is_empty() {
+                return Err(empty("introspection.client_secret"));
+            }
         }
         let linked_claim = self.linked_identity.as_ref().map(|linked| &linked.claim);
         for (setting, pointer) in [
@@ -78,6 +94,21 @@ impl IssuerSettings {
         Ok(issuer)
     }
 
+    /// Those that are asked beside the issuer's own.
+    pub(super) fn further_urls(&self) -> impl Iterator<Item = &Url> {
+        let introspection = self.introspection.as_ref().map(|introspection| &introspection.url);
+        self.jwks_uri.iter().chain(introspection)
+    }
+
+    /// Whether it could not be told which of the two to ask about an opaque token. Asking one after the other would
+    /// hand tokens of each to the other, which could use them.
+    pub fn shares_opaque_tokens_with(&self, other: &Self) -> bool {
+        match (&self.introspection, &other.introspection) {
+            (Some(one), Some(another)) => one.overlaps(another),
+            _ => false,
+        }
+    }
+
     pub(super) fn check_distinct(all: &[Self]) -> Result<(), SettingsError> {
         for (index, settings) in all.iter().enumerate() {
             for other in all.iter().take(index) {
@@ -88,6 +119,9 @@ impl IssuerSettings {
                 // Tokens name their issuer by it: a second one would never be asked.
                 if other.issuer == settings.issuer {
                     return Err(twice("issuer"));
+                }
+                if other.shares_opaque_tokens_with(settings) {
+                    return Err(twice("introspection.token_prefix"));
                 }
             }
         }

@@ -38,6 +38,18 @@ impl<'a> Token<'a> {
     }
 }
 
+/// Whether nobody but its issuer can read it: it is text, and does not begin as a JWT or JWE of any kind does,
+/// however broken it is after that. The beginning is under the signature, so that nobody can make one look opaque
+/// and keep it good.
+pub(super) fn is_opaque(token: &str) -> bool {
+    let is_header = |part: &str| {
+        decode(part).is_ok_and(|json| serde_json::from_slice::<serde_json::Map<_, _>>(&json).is_ok())
+    };
+    let begins_as_jwt =
+        token.starts_with('{') || token.split_once('.').is_some_and(|(header, _)| is_header(header));
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) && !begins_as_jwt
+}
+
 const NOT_THREE_PARTS: TokenError = TokenError::Invalid("not of three parts");
 
 /// Padding, white space and stray bits in the last character are refused, so that one token has one spelling.

@@ -13,10 +13,10 @@ use std::sync::Arc;
 #[derive(Args)]
 pub(super) struct AccountChoice {
     /// Subject of the account's tokens
-    id: String,
+    pub(super) id: String,
     /// Name of its issuer, if there are several
     #[arg(long, value_name = "NAME")]
-    issuer: Option<String>,
+    pub(super) issuer: Option<String>,
 }
 
 impl AccountChoice {

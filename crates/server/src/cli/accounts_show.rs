@@ -1,13 +1,11 @@
-//! `einmal accounts show`: one account for people, without its secrets.
+//! `einmal accounts show`: one account for people, or for a program, without its secrets.
 
 use super::account::{AccountChoice, with_accounts};
 use super::{ConfigFile, Failure, refused, say};
-use crate::accounts::rfc_3339;
+use crate::accounts::{CodeDescription, CredentialDescription, Description, FailureCount, HashState};
 use crate::clock::{Clock, SystemClock};
 use clap::Args;
-use einmal_core::Timestamp;
-use einmal_core::account::{Account, CodeState, Credential, IssuedCode, OtpType, Throttle};
-use einmal_core::policy::Policy;
+use einmal_core::account::OtpType;
 
 /// Show one account, without secrets: what is enrolled, when it was used, and whether it waits or is suspended
 ///
@@ -16,6 +14,9 @@ use einmal_core::policy::Policy;
 pub(super) struct ShowCommand {
     #[command(flatten)]
     account: AccountChoice,
+    /// As one line of JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -25,80 +26,71 @@ impl ShowCommand {
         with_accounts(&self.config, async |config, accounts| {
             let id = self.account.resolve(config)?;
             let account = accounts.read(&id).await.map_err(refused)?;
-            let mut account = account.ok_or_else(|| self.account.absent())?;
-            say(format_args!("account {:?} of issuer {}", id.subject(), id.issuer()))?;
-            for line in describe(&mut account, SystemClock.now(), &config.policy) {
-                say(line)?;
+            let account = account.ok_or_else(|| self.account.absent())?;
+            let description = Description::of(&id, &account, SystemClock.now(), &config.policy);
+            if self.json {
+                return say(serde_json::to_string(&description).map_err(refused)?);
             }
-            Ok(())
+            lines(&description).into_iter().try_for_each(say)
         })
     }
 }
 
-/// `account` is a copy: to ask for a wait corrects it.
-fn describe(account: &mut Account, now: Timestamp, policy: &Policy) -> Vec<String> {
+fn lines(account: &Description<'_>) -> Vec<String> {
     let mut lines = vec![
-        format!("  email: {}", account.email.as_deref().unwrap_or("none")),
-        format!("  registered: {}", time(account.registered_at)),
-        format!("  PIN: {}", pin(account)),
-        format!("  password: {}", if account.password.is_some() { "set" } else { "not set" }),
+        format!("account {:?} of issuer {}", account.id, account.issuer),
+        format!("  email: {}", account.email.unwrap_or("none")),
+        format!("  registered: {}", time(account.registered_at.as_ref())),
+        format!("  PIN: {}", hash(account.pin)),
+        format!("  password: {}", hash(account.password)),
     ];
-    lines.extend(account.credentials().map(|(kind, one)| credential(kind, one, now, policy)));
-    let codes = [(OtpType::Account, &account.account_code), (OtpType::Login, &account.login_code)];
-    lines.extend(codes.iter().filter_map(|(kind, issued)| Some(code(*kind, issued.as_ref()?, now))));
-    for (name, throttle) in [
-        ("codes", &mut account.otp_throttle),
-        ("PINs", &mut account.pin_throttle),
-        ("passwords", &mut account.password_throttle),
-    ] {
-        lines.push(format!("  wrong {name} in a row: {}", failures(throttle, now, policy)));
+    lines.extend(account.device_totps.iter().map(|one| credential(OtpType::DeviceTotp, one)));
+    lines.extend(account.authenticators.iter().map(|one| credential(OtpType::Totp, one)));
+    lines.extend(account.codes.iter().map(code));
+    let failures = &account.failures;
+    for (name, count) in
+        [("codes", &failures.otp), ("PINs", &failures.pin), ("passwords", &failures.password)]
+    {
+        lines.push(format!("  wrong {name} in a row: {}", failures_in_a_row(count)));
     }
     lines
 }
 
-fn pin(account: &Account) -> &'static str {
-    match &account.pin {
-        None => "not set",
-        Some(_) if account.pin_throttle.failures >= Policy::PIN_FAILURES => {
-            "dead of wrong guesses, until a new one is set"
-        }
-        Some(_) => "set",
+fn hash(state: HashState) -> &'static str {
+    match state {
+        HashState::None => "not set",
+        HashState::Set => "set",
+        HashState::Dead => "dead of wrong guesses, until a new one is set",
     }
 }
 
-fn credential(kind: OtpType, credential: &Credential, now: Timestamp, policy: &Policy) -> String {
-    let totp = &credential.totp;
-    let suspended = if credential.is_suspended(now, policy) { ", SUSPENDED until unlock" } else { "" };
+fn credential(kind: OtpType, credential: &CredentialDescription<'_>) -> String {
     format!(
-        "  {} {} {:?}: {}, {} digits, {} s, enrolled {}, last used {}, {} wrong codes since{suspended}",
+        "  {} {} {:?}: {}, {} digits, {} s, enrolled {}, last used {}, {} wrong codes since{}",
         kind.name(),
         credential.id,
-        credential.label.as_deref().unwrap_or_default(),
-        totp.algorithm(),
-        totp.digits(),
-        totp.period(),
-        time(Some(credential.created_at)),
-        time(credential.progress.last_used_at),
-        credential.progress.failures,
+        credential.label.unwrap_or_default(),
+        credential.algorithm,
+        credential.digits,
+        credential.period,
+        time(credential.created_at.as_ref()),
+        time(credential.last_used_at.as_ref()),
+        credential.failures,
+        if credential.suspended { ", SUSPENDED until unlock" } else { "" },
     )
 }
 
-fn code(kind: OtpType, issued: &IssuedCode, now: Timestamp) -> String {
-    let state = match issued.state {
-        CodeState::Spent => "used",
-        CodeState::Live if now < issued.expires_at => "live",
-        CodeState::Live | CodeState::Dead => "dead",
-    };
-    format!("  {} code: {state}, until {}", kind.name(), time(Some(issued.expires_at)))
+fn code(code: &CodeDescription) -> String {
+    format!("  {} code: {}, until {}", code.kind, code.state, time(code.expires_at.as_ref()))
 }
 
-fn failures(throttle: &mut Throttle, now: Timestamp, policy: &Policy) -> String {
-    match throttle.wait(now, policy) {
-        Some(wait) => format!("{}, WAITING for {} more seconds", throttle.failures, wait.seconds),
-        None => throttle.failures.to_string(),
+fn failures_in_a_row(failures: &FailureCount) -> String {
+    match failures.wait_seconds {
+        Some(seconds) => format!("{}, WAITING for {seconds} more seconds", failures.count),
+        None => failures.count.to_string(),
     }
 }
 
-fn time(time: Option<Timestamp>) -> String {
-    time.and_then(rfc_3339).unwrap_or_else(|| "never".to_owned())
+fn time(time: Option<&String>) -> &str {
+    time.map_or("never", String::as_str)
 }

@@ -2,9 +2,7 @@
 
 use super::account::{AccountChoice, with_accounts};
 use super::{ConfigFile, Failure, refused, say};
-use crate::accounts::Outcome;
 use clap::Args;
-use einmal_core::account::Account;
 
 /// Let the owner of one account try again at once
 ///
@@ -19,24 +17,11 @@ pub(super) struct UnlockCommand {
     config: ConfigFile,
 }
 
-struct Unlocked;
-
-impl Outcome for Unlocked {
-    fn is_evaluated(&self) -> bool {
-        true
-    }
-}
-
 impl UnlockCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         with_accounts(&self.config, async |config, accounts| {
             let id = self.account.resolve(config)?;
-            let unlock = |account: &mut Account| {
-                account.unlock();
-                Unlocked
-            };
-            let unlocked = accounts.update(id.clone(), unlock).await.map_err(refused)?;
-            unlocked.ok_or_else(|| self.account.absent())?;
+            accounts.unlock(id.clone()).await.map_err(refused)?.ok_or_else(|| self.account.absent())?;
             say(format_args!("unlocked {:?}", id.subject()))
         })
     }

@@ -1,5 +1,6 @@
 //! `einmal keys generate`: a new keyring, where the configuration says that it is. Never over an old one.
 
+use super::keyring_file::KEEP_A_COPY;
 use super::{ConfigFile, Failure, complain, say};
 use crate::accounts::Keyring;
 use crate::config::KeyringLocation;
@@ -22,9 +23,9 @@ impl GenerateCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let location = self.config.open()?.keyring_location()?;
         match location {
-            KeyringLocation::File(path) => {
-                Keyring::create(&path, &SystemEntropy).map_err(|error| refused(&path, &error))?;
-                complain(format_args!("made the keyring {}", path.display()));
+            KeyringLocation::File(file) => {
+                file.create(&SystemEntropy).map_err(|error| refused(&file.path, &error))?;
+                complain(format_args!("made the keyring {}", file.path.display()));
             }
             KeyringLocation::Environment { name } => {
                 let text =
@@ -33,7 +34,7 @@ impl GenerateCommand {
                 say(text.trim_end())?;
             }
         }
-        complain("keep a copy in a safe place, away from the store: losing the keyring loses every secret");
+        complain(KEEP_A_COPY);
         Ok(())
     }
 }

@@ -9,24 +9,33 @@ mod accounts_show;
 mod accounts_unlock;
 mod code;
 mod config_check;
+mod config_print;
 mod dev;
 mod foreground;
+mod keyring_file;
 mod keys_generate;
+mod keys_list;
+mod keys_reseal;
+mod keys_retire;
+mod keys_rotate;
+mod openapi;
+mod progress;
 mod serve;
+mod store_after_restore;
+mod store_backup;
+mod store_check;
+mod store_migrate;
 
 use crate::config::{ConfigError, Document, Environment};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::fmt::Display;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// einmal verifies one-time passwords: codes of authenticator apps and devices, and codes that it makes itself.
 #[derive(Parser)]
 #[command(name = "einmal", version, about, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration."
-)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -42,10 +51,17 @@ enum Command {
     /// Work on the keyring, which seals what the store holds
     #[command(subcommand, arg_required_else_help = true)]
     Keys(KeysCommand),
+    /// Work on the store, which holds the accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(StoreCommand),
     /// Work on the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     Code(code::CodeCommand),
+    /// Print the OpenAPI 3.1 document of the API
+    ///
+    /// It is made from the operations of this very version, and needs no configuration.
+    Openapi,
 }
 
 #[derive(Subcommand)]
@@ -61,11 +77,24 @@ enum AccountsCommand {
 #[derive(Subcommand)]
 enum KeysCommand {
     Generate(keys_generate::GenerateCommand),
+    Rotate(keys_rotate::RotateCommand),
+    List(keys_list::ListCommand),
+    Reseal(keys_reseal::ResealCommand),
+    Retire(keys_retire::RetireCommand),
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    Migrate(store_migrate::MigrateCommand),
+    Check(store_check::CheckCommand),
+    Backup(store_backup::BackupCommand),
+    AfterRestore(store_after_restore::AfterRestoreCommand),
 }
 
 #[derive(Subcommand)]
 enum ConfigCommand {
     Check(config_check::CheckCommand),
+    Print(config_print::PrintCommand),
 }
 
 /// Where the configuration is, for every command that needs one.
@@ -98,15 +127,33 @@ pub(crate) fn refused(error: impl Display) -> Failure {
     Failure::Refused(error.to_string())
 }
 
+/// For work on a store that must be there: opening it would make an empty one.
+pub(crate) fn refuse_absent(store: &Path) -> Result<(), Failure> {
+    if store.exists() { Ok(()) } else { Err(refused(format_args!("{}: there is no store", store.display()))) }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
     }
 }
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 fine, 1 the work was refused or only partly done, 2 usage or configuration.";
+
+/// The whole command line. Every command tells the exit codes.
+pub fn command() -> clap::Command {
+    with_exit_codes(CommandLine::command())
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_help(EXIT_CODES).mut_subcommands(with_exit_codes)
+}
+
 /// Runs what the process's arguments say.
 pub fn run() -> ExitCode {
-    let outcome = match CommandLine::parse().command {
+    let line = CommandLine::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match line.command {
         Command::Dev(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Accounts(command) => match command {
@@ -117,9 +164,25 @@ pub fn run() -> ExitCode {
             AccountsCommand::Delete(command) => command.run(),
             AccountsCommand::Export(command) => command.run(),
         },
-        Command::Keys(KeysCommand::Generate(command)) => command.run(),
-        Command::Config(ConfigCommand::Check(command)) => command.run(),
+        Command::Keys(command) => match command {
+            KeysCommand::Generate(command) => command.run(),
+            KeysCommand::Rotate(command) => command.run(),
+            KeysCommand::List(command) => command.run(),
+            KeysCommand::Reseal(command) => command.run(),
+            KeysCommand::Retire(command) => command.run(),
+        },
+        Command::Store(command) => match command {
+            StoreCommand::Migrate(command) => command.run(),
+            StoreCommand::Check(command) => command.run(),
+            StoreCommand::Backup(command) => command.run(),
+            StoreCommand::AfterRestore(command) => command.run(),
+        },
+        Command::Config(command) => match command {
+            ConfigCommand::Check(command) => command.run(),
+            ConfigCommand::Print(command) => command.run(),
+        },
         Command::Code(command) => command.run(),
+        Command::Openapi => openapi::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,7 +12,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::value("algorithms"),
     Key::value("registered_at_claim"),
     Key::table("linked_identity", LINKED_IDENTITY_KEYS),
-    Key::unsupported("introspection"),
+    Key::table("introspection", super::introspection::KEYS),
     Key::unsupported("password"),
 ];
 
@@ -21,7 +21,7 @@ const LINKED_IDENTITY_KEYS: &[Key] = &[Key::value("claim"), Key::value("provider
 pub(super) const DEFAULT_NAME: &str = "main";
 
 const NAME_EXPECTED: &str = "1 to 64 of the characters A-Z a-z 0-9 _ -";
-const URL_EXPECTED: &str = "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
+pub(super) const URL_EXPECTED: &str = "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
 const POINTER_EXPECTED: &str = "a JSON pointer such as \"/registered_at\"";
 const ALGORITHMS_EXPECTED: &str =
     "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA (asymmetric ones only)";
@@ -47,7 +47,9 @@ pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerSettin
     let audiences =
         required(section, "audiences", expected).then(|| section.texts("audiences", expected)).flatten();
     let jwks_uri = section.parsed("jwks_uri", URL_EXPECTED, trusted_url);
-    let algorithms = read_algorithms(section);
+    let introspection =
+        section.table("introspection").map(|mut section| super::introspection::read(&mut section));
+    let algorithms = read_algorithms(section, introspection.is_some());
     let registered_at_claim = pointer(section, "registered_at_claim");
     let linked_identity =
         section.table("linked_identity").and_then(|mut section| read_linked_identity(&mut section));
@@ -57,12 +59,17 @@ pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerSettin
         audiences: audiences?,
         jwks_uri,
         algorithms,
+        // A faulty one has been refused, and is not taken for absent.
+        introspection: match introspection {
+            Some(read) => Some(read?),
+            None => None,
+        },
         registered_at_claim,
         linked_identity,
     })
 }
 
-fn required(section: &mut Section<'_>, key: &str, expected: &str) -> bool {
+pub(super) fn required(section: &mut Section<'_>, key: &str, expected: &str) -> bool {
     let given = section.has(key);
     if !given {
         section.refuse(key, format!("missing, expected {expected}"));
@@ -70,7 +77,11 @@ fn required(section: &mut Section<'_>, key: &str, expected: &str) -> bool {
     given
 }
 
-fn read_algorithms(section: &mut Section<'_>) -> Vec<Algorithm> {
+/// None at all is a choice where opaque tokens are taken: then no JWT is, and no key set is needed.
+fn read_algorithms(section: &mut Section<'_>, takes_opaque_tokens: bool) -> Vec<Algorithm> {
+    if takes_opaque_tokens && section.is_empty_list("algorithms") {
+        return Vec::new();
+    }
     let Some(names) = section.texts("algorithms", ALGORITHMS_EXPECTED) else {
         return Algorithm::ALL.to_vec();
     };

@@ -30,7 +30,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::table("otp", super::otp::KEYS),
     Key::table("totp", super::totp::KEYS),
     Key::table("throttle", super::throttle::KEYS),
-    Key::unsupported("admin"),
+    Key::table("admin", super::admin::KEYS),
     Key::table("log", super::log::KEYS),
 ];
 

@@ -1,10 +1,13 @@
 //! The configuration: a TOML file, environment variables over it, and the checks. Nothing that is wrong is
 //! ignored, and no message shows a secret.
 
+mod admin;
 mod duration;
 mod environment;
+mod example;
 mod fault;
 mod http;
+mod introspection;
 mod issuers;
 mod keyring;
 mod keys;
@@ -12,6 +15,7 @@ mod limits;
 mod log;
 mod otp;
 mod overlay;
+mod print;
 mod secret;
 mod section;
 mod store;
@@ -29,7 +33,7 @@ pub use log::{Log, LogFormat};
 pub use secret::Secret;
 pub use store::Store;
 
-use crate::auth::IssuerSettings;
+use crate::auth::{AdministratorSettings, IssuerSettings};
 use einmal_core::policy::Policy;
 use section::{Section, Surroundings};
 use std::collections::BTreeSet;
@@ -50,6 +54,8 @@ pub struct Config {
     pub throttle_status: u16,
     /// What authenticator apps show.
     pub totp_issuer_label: String,
+    /// `None` if nobody administers accounts over HTTP.
+    pub administrators: Option<AdministratorSettings>,
     pub log: Log,
 }
 
@@ -102,7 +108,14 @@ impl Document {
         let issuers = self.issuers(&mut faults, issuers::read);
         refuse_twice(&issuers, |issuer| &*issuer.name, "name", &mut faults);
         refuse_twice(&issuers, |issuer| &issuer.issuer, "issuer", &mut faults);
+        introspection::refuse_shared(&issuers, &mut faults);
         let limits = limits::read(self, &mut faults);
+        let administrators = self.root.contains_key("admin").then(|| {
+            // Their faults have been told; a name is right also where the rest of an issuer is not.
+            let names = self.issuers(&mut Vec::new(), issuers::read_name);
+            let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+            admin::read(&mut self.section("admin", &mut faults), &names)
+        });
         let log = log::read(&mut self.section("log", &mut faults));
         match (store, keyring, limits) {
             (Some(store), Some(keyring), Some(limits)) if faults.is_empty() => Ok(Config {
@@ -113,10 +126,17 @@ impl Document {
                 policy: limits.policy,
                 throttle_status: limits.throttle_status,
                 totp_issuer_label: limits.totp_issuer_label,
+                administrators: administrators.flatten(),
                 log,
             }),
             _ => Err(self.error(faults)),
         }
+    }
+
+    /// The effective values as TOML, secrets masked; only if all is right.
+    pub fn print(&self) -> Result<Zeroizing<String>, ConfigError> {
+        self.service()?;
+        Ok(print::print(self))
     }
 
     /// The part that commands on accounts need.
@@ -134,6 +154,15 @@ impl Document {
                 issuer_names: names.into_iter().map(|(_, name)| name).collect(),
                 policy: limits.policy,
             }),
+            _ => Err(self.error(faults)),
+        }
+    }
+
+    /// The store alone, for work that opens no account.
+    pub fn store(&self) -> Result<Store, ConfigError> {
+        let mut faults = self.faults.clone();
+        match store::read(&mut self.section("store", &mut faults)) {
+            Some(store) if faults.is_empty() => Ok(store),
             _ => Err(self.error(faults)),
         }
     }

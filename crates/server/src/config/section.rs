@@ -109,6 +109,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+        let value = match &self.node(key)?.value {
+            Value::Boolean(value) => Some(*value),
+            Value::Untyped(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        value.or_else(|| self.mismatch(key, "true or false"))
+    }
+
     pub(super) fn seconds(&mut self, key: &str) -> Option<u64> {
         self.parsed(key, "a duration in whole seconds such as \"30s\", \"5m\" or \"1h\"", parse_seconds)
     }
@@ -131,6 +140,14 @@ impl<'a> Section<'a> {
             Some(texts) => Some(texts),
             None => self.mismatch(key, expected),
         }
+    }
+
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        self.node(key).is_some_and(|node| match &node.value {
+            Value::List(list) => list.is_empty(),
+            Value::Untyped(text) => text.trim() == "[]",
+            _ => false,
+        })
     }
 
     /// A path; a relative one starts from the configuration file's directory.

@@ -4,23 +4,26 @@ use super::keys::Key;
 use super::section::Section;
 use std::path::PathBuf;
 
-pub(super) const KEYS: &[Key] = &[Key::secret("url")];
+pub(super) const KEYS: &[Key] = &[Key::secret("url"), Key::value("migrate")];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
     pub sqlite_path: PathBuf,
+    /// Whether every command that opens the store brings its schema up to date.
+    pub migrate: bool,
 }
 
 const DEFAULT_PATH: &str = "einmal.db";
 
 /// `None` if it is not usable, and then there is a fault.
 pub(super) fn read(section: &mut Section<'_>) -> Option<Store> {
+    let migrate = section.boolean("migrate").unwrap_or(true);
     if !section.has("url") {
-        return Some(Store { sqlite_path: section.resolve(DEFAULT_PATH) });
+        return Some(Store { sqlite_path: section.resolve(DEFAULT_PATH), migrate });
     }
     let url = section.secret("url")?;
     match sqlite_path(url.expose()) {
-        Ok(path) => Some(Store { sqlite_path: section.resolve(path) }),
+        Ok(path) => Some(Store { sqlite_path: section.resolve(path), migrate }),
         Err(message) => {
             section.refuse("url", message);
             None

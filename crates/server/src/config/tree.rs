@@ -22,6 +22,7 @@ pub(super) enum Value {
     /// As an environment variable gives it: the reader decides whether it is a number, a list or text.
     Untyped(Zeroizing<String>),
     Integer(String),
+    Boolean(bool),
     /// What no key of ours wants; the text says what was found.
     Other(&'static str),
     List(Vec<Node>),
@@ -38,6 +39,7 @@ impl Node {
             }
             Value::Text(text) | Value::Untyped(text) => format!("{:?}", text.as_str()),
             Value::Integer(number) => format!("the number {number}"),
+            Value::Boolean(value) => value.to_string(),
             _ => self.found_kind().to_owned(),
         }
     }
@@ -47,6 +49,7 @@ impl Node {
         match &self.value {
             Value::Text(_) | Value::Untyped(_) => "a string",
             Value::Integer(_) => "a number",
+            Value::Boolean(_) => "a boolean",
             Value::Other(kind) => kind,
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
@@ -93,7 +96,7 @@ fn node(value: Spanned<DeValue<'_>>, place: &dyn Fn(usize) -> Place) -> Node {
         DeValue::String(text) => Value::Text(Zeroizing::new(text.into_owned())),
         DeValue::Integer(number) => Value::Integer(number.to_string()),
         DeValue::Float(_) => Value::Other("a number with a fraction"),
-        DeValue::Boolean(_) => Value::Other("a boolean"),
+        DeValue::Boolean(value) => Value::Boolean(value),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(list) => Value::List(list.into_iter().map(|value| node(value, place)).collect()),
         DeValue::Table(inner) => Value::Table(table(inner, place)),

@@ -1,6 +1,7 @@
 //! What can be done with the demo account: one list for the lines in the terminal and for the page. The codes in it are
 //! computed when they are used, so that they are live then.
 
+use super::issuer::{ADMIN_TOKEN, USER_TOKEN};
 use serde::Serialize;
 
 pub(super) const RECORD: &str = r#"{"id":"demo","email":"demo@example.com","pin":"8299","password":"einmal und nie wieder",
@@ -27,9 +28,8 @@ pub(super) struct Example {
     pub(super) path: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<&'static str>,
-    /// Of the token it needs, if another than the user's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) scope: Option<&'static str>,
+    /// Where the token that it needs is.
+    pub(super) token: &'static str,
 }
 
 const fn user(
@@ -39,7 +39,19 @@ const fn user(
     path: &'static str,
     body: &'static str,
 ) -> Example {
-    Example { operation, title, status, method: "POST", path, body: Some(body), scope: None }
+    Example { operation, title, status, method: "POST", path, body: Some(body), token: USER_TOKEN }
+}
+
+/// For the account `demo`, whose secrets are not told and not changed.
+const fn back_office(
+    operation: &'static str,
+    title: &'static str,
+    status: u16,
+    method: &'static str,
+    path: &'static str,
+    body: Option<&'static str>,
+) -> Example {
+    Example { operation, title, status, method, path, body, token: ADMIN_TOKEN }
 }
 
 const VERIFY: &str = "/user/2025-1/user/otp/verify";
@@ -79,5 +91,45 @@ pub(super) const EXAMPLES: &[Example] = &[
         201,
         "/user/2025-1/user/otp",
         r#"{"password":"einmal und nie wieder"}"#,
+    ),
+    back_office(
+        "Look at an account",
+        "What support sees: no secrets.",
+        200,
+        "GET",
+        "/admin/accounts/main/demo",
+        None,
+    ),
+    back_office(
+        "Issue a code",
+        "The back office makes a login code for a user whose phone is lost.",
+        201,
+        "POST",
+        "/admin/accounts/main/demo/code",
+        None,
+    ),
+    back_office(
+        "Unlock",
+        "Lifts waits after wrong codes.",
+        204,
+        "POST",
+        "/admin/accounts/main/demo/unlock",
+        None,
+    ),
+    back_office(
+        "Provision",
+        "Makes an account; sent again, it replaces it and is answered 200.",
+        201,
+        "PUT",
+        "/admin/accounts/main/somebody",
+        Some(r#"{"pin":"4378"}"#),
+    ),
+    back_office(
+        "Erase an account",
+        "All of it; sent again, 404.",
+        204,
+        "DELETE",
+        "/admin/accounts/main/somebody",
+        None,
     ),
 ];

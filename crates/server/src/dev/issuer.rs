@@ -18,16 +18,23 @@ pub(super) const AUDIENCE: &str = "einmal";
 const KEY_ID: &str = "dev";
 const TOKEN_TTL_SECONDS: u64 = 3_600;
 const SCOPES: &str = "user:otp:verify user:otp:create";
+const CLIENT: &str = "dev";
+/// Its tokens may administer accounts, if they have the scope for it.
+pub(super) const ADMIN_CLIENT: &str = "backoffice";
+/// Where a token of the demo account is, and one of that client.
+pub(super) const USER_TOKEN: &str = "/dev/token";
+pub(super) const ADMIN_TOKEN: &str = "/dev/token?client=backoffice&sub=agent&scope=einmal:admin";
 
 pub(super) struct Issuer {
     url: String,
     key: Ed25519KeyPair,
 }
 
-/// For whom, and what for.
+/// For whom, by which client, and what for.
 #[derive(Deserialize)]
 struct TokenRequest {
     sub: Option<String>,
+    client: Option<String>,
     scope: Option<String>,
 }
 
@@ -44,10 +51,13 @@ impl Issuer {
         &self.url
     }
 
-    fn token(&self, subject: &str, scope: &str, now: Timestamp) -> String {
+    fn token(&self, wanted: &TokenRequest, now: Timestamp) -> String {
+        let subject = wanted.sub.as_deref().unwrap_or("demo");
+        let client = wanted.client.as_deref().unwrap_or(CLIENT);
+        let scope = wanted.scope.as_deref().unwrap_or(SCOPES);
         let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID });
         let claims = json!({
-            "iss": self.url, "sub": subject, "aud": AUDIENCE, "client_id": "dev", "scope": scope,
+            "iss": self.url, "sub": subject, "aud": AUDIENCE, "client_id": client, "scope": scope,
             "iat": now.seconds(), "exp": now.plus_seconds(TOKEN_TTL_SECONDS).seconds(),
         });
         let encode = |part: &[u8]| BASE64URL_NOPAD.encode(part);
@@ -65,8 +75,7 @@ pub(super) fn routes(issuer: Issuer) -> Vec<Route> {
     let key_set = json!({ "keys": [key] });
     let issuer = Arc::new(issuer);
     let token = async move |State(context): State<Arc<Context>>, Query(wanted): Query<TokenRequest>| {
-        let subject = wanted.sub.as_deref().unwrap_or("demo");
-        issuer.token(subject, wanted.scope.as_deref().unwrap_or(SCOPES), context.clock.now())
+        issuer.token(&wanted, context.clock.now())
     };
     vec![
         Route::plain("/dev/issuer/.well-known/openid-configuration", get(async move || Json(discovery))),

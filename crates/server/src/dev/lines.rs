@@ -29,13 +29,12 @@ pub fn lines(address: SocketAddr, einmal: &str) -> String {
 }
 
 fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
-    let Example { method, path, body, scope, .. } = example;
-    let query = scope.map(|scope| format!("?scope={scope}")).unwrap_or_default();
+    let Example { method, path, body, token, .. } = example;
     // curl sends POST of itself where there is a body.
     let method = if body.is_some() && *method == "POST" { String::new() } else { format!("-X {method} ") };
     let mut line = format!(
         "curl -i {method}http://{address}{path} \\\n  \
-         -H \"Authorization: Bearer $(curl -s 'http://{address}/dev/token{query}')\""
+         -H \"Authorization: Bearer $(curl -s 'http://{address}{token}')\""
     );
     if let Some(body) = body {
         let live_code = |secret: &str| format!("$({einmal} code --secret {secret})");

@@ -9,8 +9,8 @@ mod page;
 
 pub use lines::lines;
 
-use crate::accounts::{Accounts, IssuerNames, Keyring, Reading, read_record};
-use crate::auth::{Algorithm, IssuerSettings};
+use crate::accounts::{Accounts, IssuerNames, KeyringFile, Reading, read_record};
+use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
@@ -76,10 +76,10 @@ pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running,
 fn config(options: &Options<'_>) -> Result<Config, DevError> {
     let data = |error| DevError::Data(options.data.display().to_string(), error);
     DirBuilder::new().recursive(true).mode(0o700).create(options.data).map_err(data)?;
-    let keyring = options.data.join("einmal.keys");
-    match Keyring::create(&keyring, &SystemEntropy) {
+    let keyring = KeyringFile::private(options.data.join("einmal.keys"));
+    match keyring.create(&SystemEntropy) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(DevError::Data(keyring.display().to_string(), error));
+            return Err(DevError::Data(keyring.path.display().to_string(), error));
         }
         _ => {}
     }
@@ -93,12 +93,16 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             tls: None,
             trusted_proxies: TrustedProxies::default(),
         },
-        store: Store { sqlite_path: options.data.join("einmal.db") },
+        store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
         keyring: KeyringSource::File(keyring),
         issuers: Vec::new(),
         policy: Policy::default(),
         throttle_status: 404,
         totp_issuer_label: "einmal".to_owned(),
+        administrators: Some(AdministratorSettings {
+            issuer: ISSUER_NAME.into(),
+            clients: vec![issuer::ADMIN_CLIENT.to_owned()],
+        }),
         log: Log::for_people(),
     })
 }
@@ -111,6 +115,7 @@ fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
         jwks_uri: None,
         algorithms: vec![Algorithm::EdDsa],
         linked_identity: None,
+        introspection: None,
         registered_at_claim: None,
     }
 }

@@ -41,6 +41,11 @@ impl Exchange {
         self.verdict.store(if verdict == Verdict::Sound { SOUND } else { BROKEN }, Relaxed);
     }
 
+    /// The head that hyper is parsing must not be acted upon, whatever hyper says about it.
+    pub(super) fn is_broken(&self) -> bool {
+        self.verdict.load(Relaxed) == BROKEN
+    }
+
     /// hyper has called the service. Sound only if the stream saw this request's head, and exactly this one.
     pub(super) fn begin(&self, framing: Framing) -> Verdict {
         let framing = match framing {

@@ -221,6 +221,7 @@ impl<T: Transport> Stream<T> {
             _ => return None,
         };
         match refusal::of_hyper(bytes)? {
+            _ if self.exchange.is_broken() => Some(Refusal::BadRequest),
             // hyper's own limit for a URI is beyond the one for a whole head.
             Refusal::HeadersTooLarge if request_line_length > MAX_HEAD_BYTES / 2 => Some(Refusal::UriTooLong),
             refusal => Some(refusal),

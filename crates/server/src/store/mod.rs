@@ -69,6 +69,15 @@ pub enum StoreError {
     Damaged(String),
 }
 
+/// What an engine found when it looked at itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// How many accounts there are.
+    pub accounts: u64,
+    /// What is wrong, for the operator; the first some hundred of it.
+    pub faults: Vec<String>,
+}
+
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The obligations of an engine. Its contract suite is `tests/it/contract`.
@@ -91,12 +100,43 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> StoreFuture<'_, Vec<(AccountId, SealedAccount)>>;
 
+    /// The same without what is in them, so that a damaged account does not hide those around it.
+    fn ids(&self, after: Option<AccountId>, limit: usize) -> StoreFuture<'_, Vec<AccountId>>;
+
+    /// Everything that is wrong as far as an engine can tell that sees into no account. May take long, and MUST NOT
+    /// hold up other calls.
+    fn check(&self) -> StoreFuture<'_, Inspection>;
+
     /// A small named value of the store itself, such as the keyring's check value.
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>>;
 
-    /// Sets a property, durably.
-    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()>;
+    /// Sets a property, durably, if it is `expected`; `None` is a property that was never set.
+    fn swap_property(
+        &self,
+        name: &'static str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'_, SwapOutcome>;
 
     /// Whether a write can be committed right now, by committing one that changes nothing.
     fn probe(&self) -> StoreFuture<'_, ()>;
+}
+
+/// Gives a property this value if it has none. Returns the value that it has, which of several who do this at once only
+/// one has given it.
+pub async fn claim_property(
+    store: &dyn Store,
+    name: &'static str,
+    value: Vec<u8>,
+) -> Result<Vec<u8>, StoreError> {
+    if let Some(found) = store.property(name).await? {
+        return Ok(found);
+    }
+    match store.swap_property(name, None, value.clone()).await? {
+        SwapOutcome::Swapped => Ok(value),
+        SwapOutcome::Conflict => {
+            let gone = || StoreError::Unavailable(format!("the property {name} is there and is not"));
+            store.property(name).await?.ok_or_else(gone)
+        }
+    }
 }

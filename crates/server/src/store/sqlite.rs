@@ -1,6 +1,8 @@
 //! The embedded engine: one `SQLite` file, one thread that writes, one that reads, one that keeps the log
 //! short. Must never block the runtime, except when it is dropped.
 
+mod backup;
+mod check;
 mod checkpoint;
 mod gate;
 mod link;
@@ -9,11 +11,14 @@ mod open_error;
 mod reader;
 mod writer;
 
-pub use migrate::Migration;
+pub use backup::{BackupError, Progress};
+pub use migrate::{Migration, Schema};
 pub use open_error::OpenError;
 
 use super::batch::{self, Intake};
-use super::{Expected, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
+use super::{
+    Expected, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version,
+};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
 use gate::Gate;
@@ -28,6 +33,8 @@ use writer::Write;
 pub struct SqliteStore {
     /// `None` only while it is dropped.
     writes: Option<Intake<Write>>,
+    path: PathBuf,
+    schema: Schema,
     reads: Option<Intake<Read>>,
     workers: Vec<JoinHandle<()>>,
     handover: Arc<Handover>,
@@ -53,6 +60,8 @@ impl SqliteStore {
         // From here on dropping `store` stops the threads that have been started.
         let mut store = Self {
             writes: Some(writes),
+            path: path.clone(),
+            schema: first.schema,
             reads: Some(reads),
             workers: Vec::new(),
             handover: Arc::clone(&handover),
@@ -75,6 +84,17 @@ impl SqliteStore {
         store.checkpointer =
             Some(spawn("einmal-store-checkpointer", move || checkpoint::run(&path, &handover))?);
         Ok(store)
+    }
+
+    /// What it was when it was opened, and what it is now unless it was to be kept.
+    pub fn schema(&self) -> Schema {
+        self.schema
+    }
+
+    /// Copies everything into a new file, readable by its owner only and on the disk when this returns. Others go on
+    /// writing. Blocks, and never the store's own threads.
+    pub fn back_up(&self, target: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
+        backup::back_up(&self.path, target, progress)
     }
 
     /// The path in a `sqlite:PATH` url, as it stands there.
@@ -145,12 +165,33 @@ impl Store for SqliteStore {
         Box::pin(async move { self.reads()?.ask((after, limit), Read::Scan).await })
     }
 
+    fn ids(&self, after: Option<AccountId>, limit: usize) -> StoreFuture<'_, Vec<AccountId>> {
+        Box::pin(async move { self.reads()?.ask((after, limit), Read::Ids).await })
+    }
+
+    fn check(&self) -> StoreFuture<'_, Inspection> {
+        let path = self.path.clone();
+        let inspect = move || {
+            let link = Link::open(&path, Migration::Refuse)?;
+            check::inspect(&link.connection).map_err(|error| link.failure(&error))
+        };
+        Box::pin(async move {
+            let inspected = tokio::task::spawn_blocking(inspect).await;
+            inspected.map_err(|_| StoreError::Unavailable("the check panicked".to_owned()))?
+        })
+    }
+
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async move { self.reads()?.ask(name, Read::Property).await })
     }
 
-    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()> {
-        Box::pin(async move { self.writes()?.ask((name, value), Write::SetProperty).await })
+    fn swap_property(
+        &self,
+        name: &'static str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'_, SwapOutcome> {
+        Box::pin(async move { self.writes()?.ask((name, expected, value), Write::Property).await })
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

@@ -1,38 +1,52 @@
 //! No operation does anything for somebody who may not ask for it. The operations are taken from the router, so
 //! that a new one is tried as soon as it exists.
 
+use crate::harness::back_office::ADMIN;
 use crate::harness::clock::NOW;
 use crate::harness::service::Service;
 use crate::harness::wire::{JSON, request};
-use crate::http::client::Answer;
-use einmal::api::router;
+use crate::http::client::{Answer, Client};
+use einmal::api::{admin, router};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 
 /// What anybody may read: pages, which know no account.
 const PUBLIC: [&str; 1] = ["/docs/errors"];
 
-/// Each operation as method and path. The router itself is asked which methods a path has.
-async fn operations(service: &Service) -> Vec<String> {
+/// What stands for the id of a resource.
+pub(crate) const ID: &str = "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60";
+
+/// Each operation as method and path, those on alice's account on the private listener among them. The router itself
+/// is asked which methods a path has.
+pub(crate) async fn operations(service: &Service) -> Vec<String> {
     let mut operations = Vec::new();
-    for path in router::routes().iter().flat_map(router::Route::paths) {
-        if PUBLIC.contains(&path.as_str()) {
-            continue;
-        }
-        let path = path.replace("{id}", "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60");
-        let answer = service.send(request(&format!("OPTIONS {path}"), &[], b"")).await;
+    let mut paths: Vec<_> = router::routes().iter().flat_map(router::Route::paths).collect();
+    paths.retain(|path| !PUBLIC.contains(&path.as_str()));
+    paths.extend(admin::routes().iter().flat_map(router::Route::paths));
+    paths.dedup();
+    for path in paths {
+        let path = path.replace("/{issuer}/{id}", "/main/alice");
+        let path = path.replace("{id}", ID);
+        let mut client = Client::connect(listener_of(service, &path)).await;
+        let answer = client.request(request(&format!("OPTIONS {path}"), &[], b"")).await;
         assert_eq!(answer.status, 405, "{path}");
         for method in answer.header("allow").unwrap().split(',').map(str::trim) {
             operations.push(format!("{method} {path}"));
         }
     }
     assert!(operations.contains(&"POST /user/2025-1/user/otp/verify".to_owned()), "{operations:?}");
+    assert!(operations.contains(&"PUT /admin/accounts/main/alice".to_owned()), "{operations:?}");
     operations
+}
+
+fn listener_of(service: &Service, path: &str) -> SocketAddr {
+    if path.starts_with("/admin/") { service.running.management_address } else { service.running.address }
 }
 
 /// A service where every token of the client `fleet-app` needs a linked identity, with an account of alice's.
 async fn service() -> Service {
     let linked = "linked_identity = { claim = \"/links\", provider = \"fleet\", clients = [\"fleet-app\"] }";
-    let service = Service::start_with(linked).await;
+    let service = Service::start_with(&format!("{linked}\n{ADMIN}")).await;
     let record = json!({
         "id": "alice", "pin": "8035", "email": "alice@example.com", "registeredAt": "2027-01-15T08:00:00Z",
         "deviceTotps": [{ "secret": crate::harness::service::SECRET }],
@@ -46,9 +60,10 @@ async fn ask(service: &Service, operation: &str, authorization: Option<&str>) ->
     let body = json!({ "otp": service.code(0), "pin": "8035" }).to_string();
     let line = authorization.map(|token| format!("Authorization: Bearer {token}"));
     let headers: Vec<_> = [JSON].into_iter().chain(line.as_deref()).collect();
-    let mut client = service.connect().await;
+    let (method, path) = operation.split_once(' ').unwrap();
+    let mut client = Client::connect(listener_of(service, path)).await;
     client.send(request(operation, &headers, body.as_bytes())).await;
-    client.answer_to(operation.split(' ').next().unwrap()).await
+    client.answer_to(method).await
 }
 
 /// Every operation refuses each of these tokens, and alice's rows stay as they are.

@@ -192,6 +192,39 @@ async fn a_guess_whose_sender_has_gone_is_counted_104() {
     assert_eq!(service.failures("alice").await, 4);
 }
 
+#[tokio::test]
+async fn a_pin_whose_sender_has_gone_is_counted_104() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    let send = async |pin: &str| {
+        let mut client = service.connect().await;
+        client.send(service.create_request("alice", json!({ "pin": pin }).to_string())).await;
+        let port = client.stream.local_addr().unwrap().port();
+        until("reading a request", || unread(&service, port) == Some(0)).await;
+        client
+    };
+    // As above: the token is known, and those behind the first one wait for its turn to end.
+    assert_eq!(send("8299").await.answer().await.status, 201);
+    let lock = rusqlite::Connection::open(service.database()).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut first = send("4711").await;
+    for _ in 1..3 {
+        let client = send("4711").await;
+        let port = client.stream.local_addr().unwrap().port();
+        client.stream.set_zero_linger().unwrap();
+        drop(client);
+        until("closing", || unread(&service, port).is_none()).await;
+    }
+    lock.execute_batch("COMMIT").unwrap();
+    assert_eq!(first.answer().await.status, 404);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while service.proof_failures("alice").await != (0, 3) {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", service.proof_failures("alice").await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(send("8299").await.answer().await.status, 201, "a fourth one was free");
+}
+
 fn limit_files(serving: &Serving, bytes: Option<u64>) {
     let limit = Rlimit { current: bytes, maximum: None };
     let pid = Pid::from_raw(i32::try_from(serving.program.id()).unwrap());
@@ -234,25 +267,4 @@ async fn with_a_full_disk_the_service_answers_503_until_there_is_room_154() {
     let raw = rusqlite::Connection::open(installation.path("einmal.db")).unwrap();
     let verdict: String = raw.pragma_query_one(None, "integrity_check").unwrap();
     assert_eq!(verdict, "ok");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failures_are_counted_on_after_a_kill_106() {
-    let installation = Installation::new().await;
-    installation.import_device("alice");
-    let token = installation.token("alice");
-    let told = async |serving: &Serving, otp: &str| {
-        let answer = serving.try_verify(&token, otp).await.unwrap();
-        (answer.status().as_u16(), answer.headers().contains_key("retry-after"))
-    };
-    // One digit more than the secret's: wrong whatever the time is.
-    let wrong = "0000000";
-    let serving = installation.serve().await;
-    for _ in 0..4 {
-        assert_eq!(told(&serving, wrong).await, (404, false));
-    }
-    serving.program.kill();
-    let serving = installation.serve().await;
-    assert_eq!(told(&serving, wrong).await, (404, false));
-    assert_eq!(told(&serving, &code_at(step())).await, (404, true));
 }

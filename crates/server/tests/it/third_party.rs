@@ -2,10 +2,12 @@
 //! it here and says where it is; where it does not, these tests say so, and on a build machine they fail.
 
 mod browser;
+mod codes;
+mod jose;
+mod opaque_tokens;
 mod openid_provider;
 mod password_hashes;
 mod proxies;
-mod pyotp;
 
 use std::path::PathBuf;
 

@@ -2,10 +2,14 @@
 
 mod cache;
 mod claims;
+mod confusion;
 mod fetching;
 mod forgeries;
+mod introspection;
+mod introspection_load;
 mod keys;
 mod linked_identity;
+mod service;
 mod settings;
 mod shape;
 
@@ -96,6 +100,7 @@ fn settings(name: &str, issuer: &Issuer) -> IssuerSettings {
         jwks_uri: None,
         algorithms: Algorithm::ALL.to_vec(),
         linked_identity: None,
+        introspection: None,
         registered_at_claim: None,
     }
 }

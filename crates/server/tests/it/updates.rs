@@ -4,7 +4,7 @@ use crate::harness::clock::NOW;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
+use einmal::store::{Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
@@ -57,12 +57,25 @@ impl Store for Unlucky {
         self.store.scan(after, limit)
     }
 
+    fn ids(&self, after: Option<AccountId>, limit: usize) -> StoreFuture<'_, Vec<AccountId>> {
+        self.store.ids(after, limit)
+    }
+
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.store.property(name)
     }
 
-    fn set_property(&self, name: &'static str, value: Vec<u8>) -> StoreFuture<'_, ()> {
-        self.store.set_property(name, value)
+    fn check(&self) -> StoreFuture<'_, Inspection> {
+        self.store.check()
+    }
+
+    fn swap_property(
+        &self,
+        name: &'static str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'_, SwapOutcome> {
+        self.store.swap_property(name, expected, value)
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

@@ -42,7 +42,7 @@ for (const card of await cards.all()) {
 }
 // What was created last is good once.
 const verify = cards.first();
-await verify.locator('textarea').fill('{"otp":"{created}"}');
+await verify.locator('textarea').fill('{"otp":"{created}","types":["account","login"]}');
 seen.created = [await press(verify, click), await press(verify, key)];
 seen.hosts = [...seen.hosts];
 console.log(JSON.stringify(seen));

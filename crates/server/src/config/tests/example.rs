@@ -2,7 +2,8 @@
 
 use super::*;
 
-const EXAMPLE: &str = include_str!("../../../../../einmal.example.toml");
+use super::super::example::TEXT as EXAMPLE;
+
 const EXAMPLE_MARK: &str = "# Example: ";
 
 /// The example with the lines that show a default taken as set; with `examples`, the others, too.
@@ -40,9 +41,11 @@ fn the_defaults_that_the_example_shows_are_the_real_ones() {
 fn what_the_example_shows_beside_the_defaults_is_valid() {
     // The one alternative that cannot stand beside what is set.
     let text = uncommented(true).replace("env = \"EINMAL_KEYS\"", "");
-    let config = written(&text).config();
+    let config = written(&text).with([("EINMAL_CLIENT_SECRET", "geheim")]).config();
     assert!(config.issuers[0].jwks_uri.is_some());
     assert!(config.issuers[0].linked_identity.is_some());
+    assert!(config.issuers[0].introspection.is_some());
+    assert!(config.administrators.is_some());
 }
 
 #[test]
@@ -51,8 +54,9 @@ fn every_known_key_is_in_the_example() {
     let mut known = Vec::new();
     keys::collect(keys::ROOT, "", "0", &mut known);
     assert!(known.len() > 30, "{known:?}");
-    // The store's URL is shown as text, and its comment names the other two ways.
-    for path in known.into_iter().filter(|path| !path.starts_with("store.url.")) {
+    // A secret is shown in one way, and its comment names the others.
+    let is_shown = |path: &String| !path.starts_with("store.url.") && !path.contains(".client_secret.");
+    for path in known.into_iter().filter(is_shown) {
         assert!(present(&table, &path), "{path}");
     }
 }

@@ -35,7 +35,7 @@ fn everything_can_be_set_by_variables_alone() {
     assert_eq!(config.issuers[0].audiences, ["einmal"]);
     assert_eq!(config.issuers[0].linked_identity.as_ref().unwrap().provider, "fleet");
     assert_eq!(&*config.issuers[1].name, "b");
-    assert_eq!(config.keyring, KeyringSource::File(PathBuf::from("keys")));
+    assert_eq!(config.keyring, KeyringSource::File(KeyringFile::private("keys")));
 }
 
 #[test]

@@ -49,6 +49,22 @@ fn a_wrong_value_is_refused_with_what_was_found_and_expected() {
             "1: throttle.first_wait: found the default 30 seconds, expected 1 to 10 seconds",
         ),
         ("[log]\nformat = \"xml\"", "2: log.format: found \"xml\", expected \"json\" or \"text\""),
+        (
+            "[admin]\nissuer = \"other\"\nclients = [\"backoffice\"]",
+            "2: admin.issuer: found \"other\", expected the name of a configured issuer, such as \"main\"",
+        ),
+        (
+            "[admin]\nissuer = \"main\"",
+            "1: admin.clients: missing, expected a list of client ids such as [\"backoffice\"]",
+        ),
+        (
+            "[admin]\nissuer = \"main\"\nclients = []",
+            "3: admin.clients: found a list, expected a list of client ids such as [\"backoffice\"]",
+        ),
+        (
+            "[admin]\nclients = [\"backoffice\"]",
+            "1: admin.issuer: missing, expected the name of a configured issuer, such as \"main\"",
+        ),
         ("http = 3", "1: http: found a number, expected a table"),
         (
             "store.url = 3",
@@ -95,6 +111,20 @@ fn the_store_is_found_in_every_spelling() {
 }
 
 #[test]
+fn migration_is_switched_off_by_a_boolean_and_nothing_else() {
+    let migrates = |text: &str| written(&format!("{text}\n{MINIMAL}"));
+    assert!(migrates("").config().store.migrate);
+    assert!(!migrates("[store]\nmigrate = false").config().store.migrate);
+    let variable = |value| migrates("[store]\nmigrate = true").with([("EINMAL__STORE__MIGRATE", value)]);
+    assert!(!variable("false").config().store.migrate);
+    assert!(variable("no").refusal().ends_with("found \"no\", expected true or false"));
+    for (value, found) in [("\"false\"", "\"false\""), ("0", "the number 0")] {
+        let expected = format!("einmal.toml:2: store.migrate: found {found}, expected true or false");
+        assert_eq!(refusal(&format!("[store]\nmigrate = {value}")), expected);
+    }
+}
+
+#[test]
 fn a_secret_may_stand_in_a_file_or_in_a_variable() {
     let from_file = written(&format!("[store]\nurl = {{ file = \"url\" }}\n{MINIMAL}"));
     fs::write(from_file.path("url"), "sqlite:/var/file.db\n").unwrap();
@@ -137,6 +167,26 @@ fn a_keyring_has_exactly_one_source_and_is_never_shown() {
     assert_eq!(
         pasted,
         "einmal.toml:2: keyring.env: expected the name of an environment variable, such as EINMAL_KEYS"
+    );
+}
+
+#[test]
+fn a_keyring_file_may_be_readable_by_its_group_where_that_is_configured() {
+    let source = |keyring| with_keyring(keyring).config().keyring;
+    let file = |keyring| match source(keyring) {
+        KeyringSource::File(file) => file.group_readable,
+        KeyringSource::Environment { .. } => panic!("no file"),
+    };
+    assert!(!file("file = \"a\""));
+    assert!(!file("file = \"a\"\ngroup_readable = false"));
+    assert!(file("file = \"a\"\ngroup_readable = true"));
+    assert_eq!(
+        with_keyring("file = \"a\"\ngroup_readable = 1").refusal(),
+        "einmal.toml:3: keyring.group_readable: found the number 1, expected true or false"
+    );
+    assert_eq!(
+        with_keyring("env = \"KEYS\"\ngroup_readable = true").refusal(),
+        "einmal.toml:3: keyring.group_readable: is about keyring.file, and there is keyring.env"
     );
 }
 
@@ -243,4 +293,22 @@ fn claims_are_json_pointers() {
     );
     let nobody = "linked_identity = { claim = \"/a\", provider = \"b\", clients = [] }\n";
     assert!(written(&format!("{MINIMAL}{nobody}")).refusal().contains("leave it out for all clients"));
+}
+
+#[test]
+fn administrators_are_there_only_if_somebody_says_who_they_are() {
+    assert!(written(MINIMAL).config().administrators.is_none());
+    let clients = |config: Config| {
+        let administrators = config.administrators.unwrap();
+        assert_eq!(&*administrators.issuer, "main");
+        administrators.clients
+    };
+    let file = format!("[admin]\nissuer = \"main\"\nclients = [\"a\", \"b\"]\n{MINIMAL}");
+    assert_eq!(clients(written(&file).config()), ["a", "b"]);
+    let variables = [("EINMAL__ADMIN__ISSUER", "main"), ("EINMAL__ADMIN__CLIENTS", "backoffice")];
+    assert_eq!(clients(written(MINIMAL).with(variables).config()), ["backoffice"]);
+    // Half of it is a fault, and not a service without administrators or with more of them.
+    let message = written(MINIMAL).with([("EINMAL__ADMIN__CLIENTS", "backoffice")]).refusal();
+    assert!(message.contains("admin.issuer: missing"), "{message}");
+    assert!(refusal("[admin]").contains("2 faults"), "{}", refusal("[admin]"));
 }

@@ -164,7 +164,7 @@ fn connected<'a>(link: &'a mut Option<Link>, path: &Path) -> Result<&'a Link, St
     }
     match link {
         Some(link) => Ok(link),
-        None => Ok(link.insert(Link::open(path, Migration::Refuse)?)),
+        None => Ok(link.insert(Link::open(path, Migration::Keep)?)),
     }
 }
 

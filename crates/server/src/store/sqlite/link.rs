@@ -4,7 +4,7 @@
 
 use super::super::StoreError;
 use super::super::batch::{Queue, Request, settle_all};
-use super::migrate::{self, Migration};
+use super::migrate::{self, Migration, Schema};
 use super::open_error::OpenError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -33,6 +33,7 @@ type FileId = (u64, u64);
 
 pub(super) struct Link {
     pub(super) connection: Connection,
+    pub(super) schema: Schema,
     database: PathBuf,
     log: PathBuf,
     ids: (FileId, FileId),
@@ -56,6 +57,8 @@ impl Link {
                 }
                 _ => {}
             }
+        } else if !path.exists() {
+            return Err(OpenError::Absent(path.to_owned()));
         }
         Self::open(path, migration)
     }
@@ -79,10 +82,10 @@ impl Link {
         if connection.is_readonly("main").map_err(failed)? {
             return Err(OpenError::ReadOnly(path.to_owned()));
         }
-        migrate::prepare(&connection, path, migration)?;
+        let schema = migrate::prepare(&connection, path, migration)?;
         let log_id = file_id(&log).map_err(|error| OpenError::io(&log, error))?;
         let ids = ((metadata.dev(), metadata.ino()), log_id);
-        Ok(Self { connection, database: path.to_owned(), log, ids })
+        Ok(Self { connection, schema, database: path.to_owned(), log, ids })
     }
 
     /// Refuses if the files at the path are not the ones this connection has open: moved, removed, replaced.
@@ -111,10 +114,12 @@ impl Link {
             {
                 StoreError::Unavailable(detail)
             }
+            rusqlite::Error::FromSqlConversionFailure(.., reason) => {
+                StoreError::Damaged(format!("{}: {reason}", self.database.display()))
+            }
             // What was read does not have the type that this version writes.
             rusqlite::Error::SqliteFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::Utf8Error(..) => StoreError::Damaged(detail),
             _ => StoreError::Unavailable(detail),

@@ -18,17 +18,35 @@ const APPLICATION_ID: i64 = 0x6569_6e6d;
 pub enum Migration {
     Apply,
     Refuse,
+    /// As it is: for a copy, which is what one makes before a migration.
+    Keep,
 }
 
-/// Leaves the database at the known schema, or says why not.
-pub(super) fn prepare(connection: &Connection, path: &Path, migration: Migration) -> Result<(), OpenError> {
+/// Versions of a schema; 0 is that of an empty file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// When the store was opened.
+    pub found: i64,
+    /// What this version of einmal needs.
+    pub known: i64,
+}
+
+/// Leaves the database at the known schema, or says why not. Returns what it was before.
+pub(super) fn prepare(
+    connection: &Connection,
+    path: &Path,
+    migration: Migration,
+) -> Result<Schema, OpenError> {
     let reading = begin(connection, path, TransactionBehavior::Deferred)?;
     let found = schema_version(&reading, path)?;
     drop(reading);
     let known = known();
-    if migration == Migration::Refuse {
-        let behind = || OpenError::Behind { path: path.to_owned(), found, known };
-        return if found == known { Ok(()) } else { Err(behind()) };
+    match migration {
+        Migration::Apply => {}
+        Migration::Refuse if found != known => {
+            return Err(OpenError::Behind { path: path.to_owned(), found, known });
+        }
+        Migration::Refuse | Migration::Keep => return Ok(Schema { found, known }),
     }
     // Also where the schema is there: a copy that `VACUUM INTO` has made has no log.
     use_log(connection, path)?;
@@ -38,7 +56,7 @@ pub(super) fn prepare(connection: &Connection, path: &Path, migration: Migration
     // Looked at once more: another process may have done it while this one waited for the lock.
     let found = schema_version(&writing, path)?;
     if found == known {
-        return Ok(());
+        return Ok(Schema { found, known });
     }
     let applied = || -> rusqlite::Result<()> {
         for sql in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
@@ -48,7 +66,8 @@ pub(super) fn prepare(connection: &Connection, path: &Path, migration: Migration
         writing.pragma_update(None, "user_version", known)?;
         writing.commit()
     };
-    applied().map_err(|error| OpenError::sqlite(path, error))
+    applied().map_err(|error| OpenError::sqlite(path, error))?;
+    Ok(Schema { found, known })
 }
 
 fn known() -> i64 {

@@ -12,6 +12,8 @@ pub enum OpenError {
     Url,
     #[error("{}: the directory is not there; create it, or correct store.url", .0.display())]
     NoDirectory(PathBuf),
+    #[error("{}: there is no store; `einmal store migrate` makes an empty one", .0.display())]
+    Absent(PathBuf),
     #[error("{}: not a file", .0.display())]
     NotAFile(PathBuf),
     #[error("{}: {source}", path.display())]

@@ -6,13 +6,15 @@ use super::super::{SealedAccount, SealedPart, StoreError};
 use super::gate::Gate;
 use super::link::Link;
 use einmal_core::account::AccountId;
-use rusqlite::{Connection, Row, Rows, Statement, params};
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Connection, Error, Row, Rows, Statement, params};
 
 type Page = Vec<(AccountId, SealedAccount)>;
 
 pub(super) enum Read {
     Load(Pending<Vec<AccountId>, Vec<Option<SealedAccount>>>),
     Scan(Pending<(Option<AccountId>, usize), Page>),
+    Ids(Pending<(Option<AccountId>, usize), Vec<AccountId>>),
     Property(Pending<&'static str, Option<Vec<u8>>>),
 }
 
@@ -21,6 +23,7 @@ impl Request for Read {
         match self {
             Self::Load(pending) => pending.input.len().max(1),
             Self::Scan(pending) => pending.input.1.max(1),
+            Self::Ids(pending) => pending.input.1.max(1),
             Self::Property(_) => 1,
         }
     }
@@ -29,6 +32,7 @@ impl Request for Read {
         match self {
             Self::Load(pending) => pending.settle(failure),
             Self::Scan(pending) => pending.settle(failure),
+            Self::Ids(pending) => pending.settle(failure),
             Self::Property(pending) => pending.settle(failure),
         }
     }
@@ -67,19 +71,24 @@ struct Statements<'a> {
     load: Statement<'a>,
     scan: Statement<'a>,
     scan_after: Statement<'a>,
+    ids: Statement<'a>,
+    ids_after: Statement<'a>,
     property: Statement<'a>,
 }
 
 impl<'a> Statements<'a> {
     fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let ids = "SELECT guard.issuer, guard.subject FROM guard";
+        let after = "WHERE (guard.issuer, guard.subject) > (?2, ?3)";
         let order = "ORDER BY guard.issuer, guard.subject LIMIT ?1";
         Ok(Self {
             begin: connection.prepare("BEGIN")?,
             end: connection.prepare("COMMIT")?,
             load: connection.prepare(&format!("{COLUMNS} WHERE guard.issuer = ?1 AND guard.subject = ?2"))?,
             scan: connection.prepare(&format!("{COLUMNS} {order}"))?,
-            scan_after: connection
-                .prepare(&format!("{COLUMNS} WHERE (guard.issuer, guard.subject) > (?2, ?3) {order}"))?,
+            scan_after: connection.prepare(&format!("{COLUMNS} {after} {order}"))?,
+            ids: connection.prepare(&format!("{ids} {order}"))?,
+            ids_after: connection.prepare(&format!("{ids} {after} {order}"))?,
             property: connection.prepare("SELECT value FROM property WHERE name = ?1")?,
         })
     }
@@ -96,6 +105,10 @@ impl<'a> Statements<'a> {
                 Read::Scan(pending) => {
                     let (after, limit) = &pending.input;
                     pending.outcome = Some(alone(link, self.scan(after.as_ref(), *limit))?);
+                }
+                Read::Ids(pending) => {
+                    let (after, limit) = &pending.input;
+                    pending.outcome = Some(alone(link, self.ids(after.as_ref(), *limit))?);
                 }
                 Read::Property(pending) => {
                     pending.outcome = Some(alone(link, self.property(pending.input))?);
@@ -123,6 +136,19 @@ impl<'a> Statements<'a> {
             Some(id) => page(self.scan_after.query(params![limit, id.issuer(), id.subject()])?),
         }
     }
+
+    fn ids(&mut self, after: Option<&AccountId>, limit: usize) -> rusqlite::Result<Vec<AccountId>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = match after {
+            None => self.ids.query(params![limit])?,
+            Some(id) => self.ids_after.query(params![limit, id.issuer(), id.subject()])?,
+        };
+        rows.mapped(|row| id(row, 0)).collect()
+    }
+}
+
+fn id(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountId> {
+    Ok(AccountId::new(row.get_ref(first)?.as_str()?, row.get_ref(first + 1)?.as_str()?))
 }
 
 /// A damaged row fails whoever asked for it and not the whole group: whoever may ask for one would otherwise
@@ -137,13 +163,15 @@ fn alone<T>(link: &Link, answer: rusqlite::Result<T>) -> rusqlite::Result<Result
 fn page(mut rows: Rows<'_>) -> rusqlite::Result<Page> {
     let mut page = Page::new();
     while let Some(row) = rows.next()? {
-        let id = AccountId::new(row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str()?);
-        page.push((id, account(row)?));
+        page.push((id(row, 6)?, account(row)?));
     }
     Ok(page)
 }
 
 fn account(row: &Row<'_>) -> rusqlite::Result<SealedAccount> {
+    if row.get_ref(3)? == ValueRef::Null {
+        return Err(Error::FromSqlConversionFailure(3, Type::Null, "a guard without a vault".into()));
+    }
     Ok(SealedAccount { guard: part(row, 0)?, vault: part(row, 3)? })
 }
 

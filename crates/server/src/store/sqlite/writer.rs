@@ -11,10 +11,13 @@ use rusqlite::{Connection, Statement, params};
 /// Bytes that count as one more row: a page.
 const WEIGHT_BYTES: usize = 4096;
 
+/// Name, what is expected, and what is to be there.
+type PropertySwap = (&'static str, Option<Vec<u8>>, Vec<u8>);
+
 pub(super) enum Write {
     Swap(Pending<Vec<Swap>, Vec<SwapOutcome>>),
     Delete(Pending<(AccountId, Version), SwapOutcome>),
-    SetProperty(Pending<(&'static str, Vec<u8>), ()>),
+    Property(Pending<PropertySwap, SwapOutcome>),
     Probe(Pending<(), ()>),
 }
 
@@ -27,7 +30,7 @@ impl Request for Write {
                 };
                 pending.input.iter().map(|swap| 1 + bytes(swap) / WEIGHT_BYTES).sum::<usize>().max(1)
             }
-            Self::SetProperty(pending) => 1 + pending.input.1.len() / WEIGHT_BYTES,
+            Self::Property(pending) => 1 + pending.input.2.len() / WEIGHT_BYTES,
             Self::Delete(_) | Self::Probe(_) => 1,
         }
     }
@@ -36,7 +39,7 @@ impl Request for Write {
         match self {
             Self::Swap(pending) => pending.settle(failure),
             Self::Delete(pending) => pending.settle(failure),
-            Self::SetProperty(pending) => pending.settle(failure),
+            Self::Property(pending) => pending.settle(failure),
             Self::Probe(pending) => pending.settle(failure),
         }
     }
@@ -76,7 +79,8 @@ struct Statements<'a> {
     put_vault: Statement<'a>,
     delete_guard: Statement<'a>,
     delete_vault: Statement<'a>,
-    set_property: Statement<'a>,
+    insert_property: Statement<'a>,
+    update_property: Statement<'a>,
     probe: Statement<'a>,
 }
 
@@ -101,10 +105,10 @@ impl<'a> Statements<'a> {
             )?,
             delete_guard: prepare("DELETE FROM guard WHERE issuer = ?1 AND subject = ?2 AND version = ?3")?,
             delete_vault: prepare("DELETE FROM vault WHERE issuer = ?1 AND subject = ?2")?,
-            set_property: prepare(
-                "INSERT INTO property (name, value) VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET value = excluded.value",
+            insert_property: prepare(
+                "INSERT INTO property (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             )?,
+            update_property: prepare("UPDATE property SET value = ?2 WHERE name = ?1 AND value = ?3")?,
             // The value changes each time: SQLite writes no page, and so syncs nothing, for a row that stays as it was.
             probe: prepare(
                 "INSERT INTO property (name, value) VALUES ('probe', x'00')
@@ -136,10 +140,14 @@ impl<'a> Statements<'a> {
                 let (id, expected) = &pending.input;
                 pending.outcome = Some(Ok(self.delete(id, *expected)?));
             }
-            Write::SetProperty(pending) => {
-                let (name, value) = &pending.input;
-                self.set_property.execute(params![name, value])?;
-                pending.outcome = Some(Ok(()));
+            Write::Property(pending) => {
+                let (name, expected, value) = &pending.input;
+                let changed = match expected {
+                    None => self.insert_property.execute(params![name, value])?,
+                    Some(expected) => self.update_property.execute(params![name, value, expected])?,
+                };
+                let outcome = if changed == 1 { SwapOutcome::Swapped } else { SwapOutcome::Conflict };
+                pending.outcome = Some(Ok(outcome));
             }
             Write::Probe(pending) => {
                 self.probe.execute(())?;

@@ -32,7 +32,7 @@ impl Service {
         request(&format!("POST {CREATE}"), &[&authorization, JSON], body.as_ref())
     }
 
-    async fn create(&self, subject: &str, offered: Value) -> Answer {
+    pub(crate) async fn create(&self, subject: &str, offered: Value) -> Answer {
         self.send(self.create_request(subject, offered.to_string())).await
     }
 
@@ -49,10 +49,6 @@ impl Service {
             |account: &Account| (account.password_throttle.failures, account.pin_throttle.failures);
         self.look(subject, failures).await
     }
-}
-
-fn told(answer: &Answer) -> (u16, Option<&str>) {
-    (answer.status, answer.header("retry-after"))
 }
 
 #[tokio::test]
@@ -145,11 +141,11 @@ async fn each_value_that_is_looked_at_and_wrong_counts_in_its_own_counter() {
 async fn a_pin_dies_at_the_fifth_wrong_one_and_only_a_new_one_lives() {
     let service = service().await;
     for _ in 0..5 {
-        assert_eq!(told(&service.create("alice", json!({ "pin": "1235" })).await), (404, None));
+        assert_eq!(service.create("alice", json!({ "pin": "1235" })).await.told(), (404, None));
     }
-    assert_eq!(told(&service.create("alice", json!({ "pin": PIN })).await), (404, Some("30")));
+    assert_eq!(service.create("alice", json!({ "pin": PIN })).await.told(), (404, Some("30")));
     service.clock.advance(86_400);
-    assert_eq!(told(&service.create("alice", json!({ "pin": PIN })).await), (404, None), "dead");
+    assert_eq!(service.create("alice", json!({ "pin": PIN })).await.told(), (404, None), "dead");
     service.change("alice", Account::unlock).await;
     service.clock.advance(86_400);
     assert_eq!(
@@ -174,14 +170,14 @@ async fn a_throttled_kind_is_skipped_and_with_all_throttled_the_shortest_wait_is
     for _ in 0..5 {
         service.create("alice", json!({ "password": "x" })).await;
     }
-    assert_eq!(told(&service.create("alice", json!({ "password": PASSWORD })).await), (404, Some("30")));
+    assert_eq!(service.create("alice", json!({ "password": PASSWORD })).await.told(), (404, Some("30")));
     service.clock.advance(10);
     let both = json!({ "password": PASSWORD, "pin": "1235" });
     for _ in 0..5 {
-        assert_eq!(told(&service.create("alice", both.clone()).await), (404, None), "the PIN was looked at");
+        assert_eq!(service.create("alice", both.clone()).await.told(), (404, None), "the PIN was looked at");
     }
     service.clock.advance(5);
-    assert_eq!(told(&service.create("alice", both).await), (404, Some("15")));
+    assert_eq!(service.create("alice", both).await.told(), (404, Some("15")));
     assert_eq!(service.proof_failures("alice").await, (5, 5));
 }
 
@@ -191,7 +187,7 @@ async fn the_operator_may_have_429_for_who_is_throttled() {
     for _ in 0..5 {
         service.create("alice", json!({ "password": "x" })).await;
     }
-    assert_eq!(told(&service.create("alice", json!({ "password": PASSWORD })).await), (429, Some("30")));
+    assert_eq!(service.create("alice", json!({ "password": PASSWORD })).await.told(), (429, Some("30")));
 }
 
 #[tokio::test]
@@ -207,7 +203,7 @@ async fn where_nothing_is_set_the_answer_and_the_count_are_the_same_121() {
         ];
         assert_eq!(set.whole(), not_set.whole());
         assert_eq!(set.whole(), unknown.whole());
-        assert_eq!(told(&set), (404, (attempt > 5).then_some("30")));
+        assert_eq!(set.told(), (404, (attempt > 5).then_some("30")));
     }
     for subject in ["alice", "bob", "nobody"] {
         assert_eq!(service.proof_failures(subject).await, (5, 5), "{subject}");
@@ -223,7 +219,7 @@ async fn a_new_code_does_not_lift_a_wait_and_a_wrong_pin_does_not_bring_one_98_1
         assert_eq!(service.verify("alice", &wrong).await, 404);
     }
     let code = service.created("alice", json!({ "pin": PIN })).await;
-    assert_eq!(told(&service.answer("alice", &code).await), (404, Some("30")), "still waiting");
+    assert_eq!(service.answer("alice", &code).await.told(), (404, Some("30")), "still waiting");
     service.clock.advance(30);
     for _ in 0..5 {
         service.create("alice", json!({ "pin": "1235" })).await;

@@ -1,10 +1,15 @@
 //! The whole service as its clients see it: over HTTP, with real tokens, on a real store.
 
+mod admin;
 mod answers;
 mod body;
+mod body_cases;
+mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
 mod lockout;
+mod provisioning;
+mod semantics;
 mod subjects;
 mod verify_otp;
 
@@ -12,7 +17,7 @@ use crate::harness::clock::NOW;
 use crate::harness::service::{SECRET, Service};
 use einmal::clock::Clock;
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, Credential, IssuedCode, Progress};
+use einmal_core::account::{Account, AccountId, Credential, IssuedCode, Progress, Verification};
 use einmal_core::otp::{Algorithm, Code, Secret, Totp};
 
 /// Another secret than the demo device's.
@@ -43,4 +48,18 @@ pub(crate) fn with_everything(service: &Service) -> Account {
         login_code: Some(issued(service, "246801")),
         ..Account::default()
     }
+}
+
+/// Makes of a stored account what some other operation would have made of it.
+pub(crate) async fn change(
+    service: &Service,
+    subject: &str,
+    change: impl Fn(&mut Account) + Send + Sync + 'static,
+) {
+    let decide = move |account: &mut Account| {
+        change(account);
+        Verification::Accepted
+    };
+    let changed = service.running.accounts().update(AccountId::new("main", subject), decide).await;
+    assert_eq!(changed.unwrap(), Some(Verification::Accepted), "{subject} has an account");
 }

@@ -122,14 +122,3 @@ pub(super) async fn large_parts_are_kept(place: &impl Place) {
     let emptied = SealedAccount { guard: empty.clone(), vault: empty };
     assert_eq!(load(&*store, &id("b")).await, Some(emptied));
 }
-
-pub(super) async fn a_property_is_kept_and_replaced(place: &impl Place) {
-    let store = place.open();
-    store.set_property("one", vec![1, 0, 255]).await.unwrap();
-    store.set_property("two", Vec::new()).await.unwrap();
-    assert_eq!(store.property("one").await.unwrap(), Some(vec![1, 0, 255]));
-    assert_eq!(store.property("two").await.unwrap(), Some(Vec::new()));
-    store.set_property("one", vec![2]).await.unwrap();
-    assert_eq!(store.property("one").await.unwrap(), Some(vec![2]));
-    assert_eq!(store.property("ONE").await.unwrap(), None);
-}

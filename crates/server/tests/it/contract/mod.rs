@@ -4,6 +4,7 @@
 mod accounts;
 mod durability;
 mod loads;
+mod properties;
 mod races;
 mod scans;
 mod sqlite;
@@ -45,12 +46,17 @@ macro_rules! suite {
             issuers_separate_equal_subjects,
             all_versions_and_keys_are_kept,
             large_parts_are_kept,
-            a_property_is_kept_and_replaced,
+        );
+        $crate::contract::suite!(@ $place, properties:
+            a_property_is_swapped_only_from_the_value_it_has,
+            of_16_who_claim_a_property_one_wins_and_all_learn_who,
         );
         $crate::contract::suite!(@ $place, scans:
             pages_are_in_the_order_of_bytes_and_complete,
             an_empty_store_has_an_empty_page,
             what_stays_is_found_once_while_others_write,
+            ids_are_those_of_the_accounts_in_the_same_order,
+            a_check_of_a_sound_store_counts_its_accounts_and_finds_nothing,
         );
         $crate::contract::suite!(@ $place, races:
             of_16_swaps_of_one_version_one_wins,

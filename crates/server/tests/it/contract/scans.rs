@@ -2,7 +2,7 @@
 
 use super::Place;
 use super::accounts::{account, birth, create, id, turn};
-use einmal::store::{SealedAccount, Store};
+use einmal::store::{Inspection, SealedAccount, Store};
 use einmal_core::account::AccountId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,13 @@ pub(super) async fn pages_are_in_the_order_of_bytes_and_complete(place: &impl Pl
         key(&one.0).cmp(&key(&other.0))
     });
     for limit in [1, 7, 10, 50, 1_000] {
-        assert_eq!(walk(&*store, limit).await, expected, "{limit} at a time");
+        let found = walk(&*store, limit).await;
+        assert_eq!(found, expected, "{limit} at a time");
+        for from in [None, Some(found[0].0.clone()), Some(found[12].0.clone())] {
+            let ids: Vec<_> = store.scan(from.clone(), limit).await.unwrap();
+            let ids: Vec<_> = ids.into_iter().map(|(id, _)| id).collect();
+            assert_eq!(store.ids(from, limit).await.unwrap(), ids);
+        }
     }
     // After a name that is not there, too.
     let after = store.scan(Some(AccountId::new("a", "a\u{1}")), 1).await.unwrap();
@@ -46,6 +52,7 @@ pub(super) async fn pages_are_in_the_order_of_bytes_and_complete(place: &impl Pl
 pub(super) async fn an_empty_store_has_an_empty_page(place: &impl Place) {
     let store = place.open();
     assert!(store.scan(None, 10).await.unwrap().is_empty());
+    assert!(store.ids(None, 10).await.unwrap().is_empty());
     assert!(store.scan(Some(id("a")), 10).await.unwrap().is_empty());
 }
 
@@ -79,4 +86,33 @@ pub(super) async fn what_stays_is_found_once_while_others_write(place: &impl Pla
     }
     done.store(true, Ordering::Relaxed);
     writer.await.unwrap();
+}
+
+pub(crate) async fn ids_are_those_of_the_accounts_in_the_same_order(place: &dyn Place) {
+    let store = place.open();
+    for subject in ["b", "a", "ä", "a ", "A", "a\u{1}"] {
+        create(&*store, &id(subject), 1).await;
+    }
+    let all: Vec<_> = store.scan(None, 100).await.unwrap().into_iter().map(|(id, _)| id).collect();
+    for limit in [1, 2, 5, 6, 7] {
+        let mut ids: Vec<AccountId> = Vec::new();
+        loop {
+            let page = store.ids(ids.last().cloned(), limit).await.unwrap();
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                break;
+            }
+            ids.extend(page);
+        }
+        assert_eq!(ids, all, "{limit}");
+    }
+}
+
+pub(crate) async fn a_check_of_a_sound_store_counts_its_accounts_and_finds_nothing(place: &dyn Place) {
+    let store = place.open();
+    assert_eq!(store.check().await.unwrap(), Inspection::default());
+    for number in 0..3 {
+        create(&*store, &id(&number.to_string()), 1).await;
+    }
+    assert_eq!(store.check().await.unwrap(), Inspection { accounts: 3, faults: Vec::new() });
 }

@@ -1,5 +1,6 @@
 //! The suite on `SQLite`, and what only a file can go through.
 
+mod backup;
 mod faults;
 mod log;
 mod opening;

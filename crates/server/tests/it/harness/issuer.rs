@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub(crate) const KEYS: &str = "/keys";
+pub(crate) const INTROSPECTION: &str = "/introspect";
 
 /// What the issuer does with a request.
 #[derive(Clone)]
@@ -37,7 +38,7 @@ pub(crate) enum Answer {
 
 struct Script {
     answers: HashMap<String, Answer>,
-    /// The request lines and headers, as they came.
+    /// The requests as they came, with their bodies.
     requests: Vec<String>,
 }
 
@@ -84,6 +85,10 @@ impl Issuer {
         format!("{}{KEYS}", self.base)
     }
 
+    pub(crate) fn introspection_url(&self) -> String {
+        format!("{}{INTROSPECTION}", self.base)
+    }
+
     pub(crate) fn discovery_path(&self) -> String {
         format!("{}{DISCOVERY}", self.path.trim_end_matches('/'))
     }
@@ -111,8 +116,8 @@ impl Issuer {
 
     /// How often this path was asked for.
     pub(crate) fn count(&self, path: &str) -> usize {
-        let line = format!("GET {path} ");
-        self.requests().iter().filter(|request| request.starts_with(&line)).count()
+        let is_for = |request: &str| request.split(' ').nth(1) == Some(path);
+        self.requests().iter().filter(|request| is_for(request)).count()
     }
 }
 
@@ -130,7 +135,14 @@ async fn converse(mut stream: TcpStream, script: Arc<Mutex<Script>>, mut release
             Err(_) => return,
         }
     }
-    let request = String::from_utf8(request).unwrap();
+    let mut request = String::from_utf8(request).unwrap();
+    let length =
+        request.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    request.push_str(std::str::from_utf8(&body).unwrap());
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut answer = {
         let mut script = script.lock().unwrap();

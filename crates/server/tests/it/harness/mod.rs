@@ -1,9 +1,11 @@
 //! What tests are made of: a service with its own store and clock, an issuer that obeys, and the program.
 
+pub(crate) mod back_office;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod installation;
 pub(crate) mod issuer;
+pub(crate) mod log;
 pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod wire;

@@ -53,9 +53,15 @@ impl Service {
 
     /// Ends the service as SIGTERM does, and starts it again on the same store.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(async |_| {}).await
+    }
+
+    /// The same, with something done to its directory while it is down.
+    pub(crate) async fn restart_after(self, work: impl AsyncFnOnce(&Path)) -> Self {
         let Self { running, issuer, key, clock, client, directory, settings } = self;
         running.shutdown.begin();
         running.finished().await;
+        work(directory.path()).await;
         let running = start(directory.path(), &issuer, &clock, &settings).await;
         Self { running, issuer, key, clock, client, directory, settings }
     }
@@ -92,7 +98,7 @@ impl Service {
 
     /// As an import with `--replace` does.
     pub(crate) async fn replace(&self, record: &Value) {
-        self.running.accounts().replace(self.read(record)).await.unwrap();
+        self.running.accounts().put(self.read(record)).await.unwrap();
     }
 
     /// Makes an account, given as a line of an import.

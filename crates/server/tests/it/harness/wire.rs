@@ -44,9 +44,22 @@ impl Service {
         let body = serde_json::json!({ "otp": otp, "types": types });
         self.post(subject, body.to_string()).await.status
     }
+
+    /// So many wrong codes, each of which is looked at.
+    pub(crate) async fn fail(&self, subject: &str, times: usize) {
+        for number in 0..times {
+            let answer = self.answer(subject, &self.wrong_code(number)).await;
+            assert_eq!(answer.told(), (404, None), "failure {number}");
+        }
+    }
 }
 
 impl Answer {
+    /// What it says to somebody who guesses: the status and `Retry-After`.
+    pub(crate) fn told(&self) -> (u16, Option<&str>) {
+        (self.status, self.header("retry-after"))
+    }
+
     /// Status, headers and body, with the ids and the date taken out.
     pub(crate) fn whole(&self) -> String {
         let mut text = format!("{}\n", self.status);

@@ -71,6 +71,8 @@ async fn a_content_length_that_is_no_single_number_is_refused_194() {
         "Content-Length: 11 11",
         "Content-Length: 11.0",
         "Content-Length:",
+        "Content-Length: 18446744073709551614",
+        "Content-Length: 18446744073709551615",
         "Content-Length: 18446744073709551616",
         "Content-Length: 99999999999999999999999999",
         "Content-Length: 11\r\nContent-Length: 12",

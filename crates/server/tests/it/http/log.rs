@@ -1,61 +1,17 @@
 //! What gets into the log, and what never does.
 
-use super::server::{PROBE, Server, get_request, probe};
+use super::client::within_patience;
+use super::server::{PROBE, Server, context, get_request, probe};
 use super::streams::{JSON, Streams, request};
+use crate::harness::log::Log;
+use axum::body::Body;
+use axum::extract::Request;
+use einmal::api::{admin, router};
 use einmal::http::{Front, Limits, TrustedProxies};
-use serde_json::Value;
-use std::cell::RefCell;
-use std::io::Write;
-use std::sync::Once;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::dynamic_filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-
-thread_local! {
-    static CAPTURED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-}
-
-/// Everything that this thread logs: a test's server runs in its thread.
-///
-/// One subscriber for the whole process decides for each event whether its thread is captured. Subscribers that
-/// come and go with tests lose events, because whether a place logs at all is remembered across threads.
-struct Log;
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        CAPTURED.with_borrow_mut(|captured| captured.get_or_insert_default().extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// From now on, as JSON.
-    fn capture() {
-        static INSTALLED: Once = Once::new();
-        INSTALLED.call_once(|| {
-            let is_captured = dynamic_filter_fn(|_, _| CAPTURED.with_borrow(Option::is_some));
-            let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Log).with_filter(is_captured);
-            tracing_subscriber::registry().with(lines).init();
-        });
-        CAPTURED.set(Some(Vec::new()));
-    }
-
-    fn text() -> String {
-        CAPTURED.with_borrow(|captured| String::from_utf8(captured.clone().unwrap()).unwrap())
-    }
-
-    fn requests() -> Vec<Value> {
-        let text = Self::text();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone());
-        lines.filter(|fields| fields["message"] == "request").collect()
-    }
-}
+use tower::Service;
 
 #[tokio::test]
 async fn a_request_is_one_line_with_the_path_template_and_without_what_the_client_sent() {
@@ -79,7 +35,7 @@ async fn a_request_is_one_line_with_the_path_template_and_without_what_the_clien
     client.request(marked(probe(&body)).replace("POST", "CANARY-5521")).await;
     client.request(format!("GET /{canary} HTTP/1.1\r\nHost: {canary}\r\n{canary} : x\r\n\r\n")).await;
     assert!(!Log::text().to_ascii_lowercase().contains(canary), "{}", Log::text());
-    let requests = Log::requests();
+    let requests = Log::lines("request");
     let routes: Vec<_> = requests.iter().map(|line| line["route"].as_str().unwrap()).collect();
     let probe_route = "/user/2025-1/probe";
     assert_eq!(routes, [probe_route, "", probe_route, probe_route, probe_route, ""]);
@@ -104,7 +60,7 @@ async fn the_cause_of_a_failure_is_logged_under_the_id_that_the_client_gets() {
     assert!(!Log::text().contains("sesame"), "a panic may quote a secret");
     for (answer, cause) in [(&broken, "the store said"), (&panicked, "panicked"), (&refused, "")] {
         let id = answer.error()["id"].clone();
-        let requests = Log::requests();
+        let requests = Log::lines("request");
         let line = requests.iter().find(|line| line["request_id"] == id).unwrap();
         assert!(line["cause"].as_str().unwrap_or_default().contains(cause), "{line}");
     }
@@ -117,7 +73,7 @@ async fn line_breaks_and_colours_in_a_cause_are_escaped() {
     let mut client = server.connect().await;
     client.request(get_request("/user/2025-1/broken")).await;
     client.request(probe("{}").replace("/probe", "/panic")).await;
-    assert_eq!(Log::requests().len(), 2);
+    assert_eq!(Log::lines("request").len(), 2);
     let text = Log::text();
     assert!(text.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{text}");
     assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
@@ -146,8 +102,29 @@ async fn the_clients_address_is_the_peers_unless_a_trusted_proxy_tells_another()
         let (streams, _) = Streams::connect(server.address).await;
         let headers = [JSON, ("x-forwarded-for", "1.1.1.1, 192.0.2.7")];
         assert_eq!(streams.request(request("POST", PROBE, &headers), "{\"otp\":\"1\"}").await.status, 204);
-        let requests = Log::requests();
+        let requests = Log::lines("request");
         let clients: Vec<_> = requests.iter().map(|line| line["client"].as_str().unwrap()).collect();
         assert_eq!(clients, [expected, "127.0.0.1", expected]);
     }
+}
+
+/// A server may drop the future of a request whose client has gone.
+#[tokio::test]
+async fn what_an_administrator_did_is_logged_also_if_nobody_waits_for_the_answer() {
+    Log::capture();
+    let mut router = router::build(context().await, admin::routes());
+    let request = Request::delete("/admin/accounts/main/alice").header("authorization", "Bearer admin");
+    let mut answer = Box::pin(router.call(request.body(Body::empty()).unwrap()));
+    assert!(poll_fn(|task| Poll::Ready(answer.as_mut().poll(task).is_pending())).await);
+    drop(answer);
+    within_patience("logging", async {
+        while Log::lines("admin").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let line = Log::lines("admin").pop().unwrap();
+    // These tests have no store, so that it is not known what became of it: that, too, is for auditors.
+    assert_eq!((&line["operation"], &line["outcome"]), (&"delete".into(), &"unavailable".into()));
+    assert_eq!(Log::lines("request").len(), 0);
 }

@@ -7,14 +7,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use einmal::accounts::{Accounts, Keyring};
+use einmal::accounts::{Accounts, IssuerNames, Keyring};
 use einmal::api::document::Document;
 use einmal::api::error::ApiError;
 use einmal::api::faults::Faults;
 use einmal::api::negotiate::{AcceptsJson, AcceptsJsonApi};
 use einmal::api::router::{self, Route};
 use einmal::auth::caller::{Caller, Operation, Verification, VerifyToken};
-use einmal::auth::{Algorithm, IssuerSettings, LinkedIdentitySettings, TokenError, TokenVerifier};
+use einmal::auth::{
+    AdministratorSettings, Algorithm, IssuerSettings, LinkedIdentitySettings, TokenError, TokenVerifier,
+};
 use einmal::clock::{Clock, SystemClock};
 use einmal::context::Context;
 use einmal::entropy::SystemEntropy;
@@ -83,6 +85,11 @@ pub(crate) async fn context() -> Arc<Context> {
         public_url: Arc::from("http://einmal.test"),
         tokens: Arc::new(Tokens::new().await),
         accounts: accounts().await,
+        issuer_names: IssuerNames(vec!["main".into()]),
+        administrators: Some(AdministratorSettings {
+            issuer: "main".into(),
+            clients: vec!["backoffice".to_owned()],
+        }),
         policy: Arc::default(),
         says_throttled: false,
     })
@@ -173,6 +180,7 @@ impl Tokens {
             jwks_uri: None,
             algorithms: Algorithm::ALL.to_vec(),
             linked_identity: Some(linked),
+            introspection: None,
             registered_at_claim: None,
         };
         let verifier = TokenVerifier::new(vec![settings], Arc::new(SystemClock)).unwrap();
@@ -187,6 +195,7 @@ impl Tokens {
             ("good", token(json!({ "scope": "openid user:probe user:other" }))),
             ("without-scope", token(json!({ "scope": "openid user:probes" }))),
             ("unlinked", token(json!({ "scope": "user:probe", "azp": "fleet-app" }))),
+            ("admin", token(json!({ "scope": "einmal:admin", "client_id": "backoffice" }))),
             ("expired", token(json!({ "scope": "user:probe", "exp": now - 3_600 }))),
         ]);
         Self { verifier, named }

@@ -45,6 +45,25 @@ async fn show_tells_what_is_enrolled_and_used_and_no_secret() {
     }
 }
 
+#[tokio::test]
+async fn show_tells_programs_the_same_as_one_line_of_json() {
+    let installation = Installation::new().await;
+    installation.import(full_account());
+    let shown = installation.run(&["accounts", "show", "alice", "--json"]);
+    assert_eq!((shown.code, shown.stderr.as_str(), shown.stdout.lines().count()), (Some(0), "", 1));
+    let account: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(
+        (&account["id"], &account["issuer"], &account["pin"]),
+        (&"alice".into(), &"main".into(), &"set".into())
+    );
+    assert_eq!(account["deviceTotps"][0]["label"], "phone");
+    assert_eq!(account["authenticators"][0]["algorithm"], "SHA256");
+    assert_eq!(account["failures"]["otp"], json!({ "count": 0 }));
+    for secret in [SECRET, OTHER_SECRET, "8299", "a password of hers", "$argon2id$"] {
+        assert!(!shown.stdout.contains(secret), "{}", shown.stdout);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unlock_lets_the_owner_try_again_at_once_beside_the_service() {
     let installation = Installation::new().await;
@@ -153,4 +172,21 @@ async fn an_export_without_secrets_has_none() {
         assert!(!export.stdout.contains(secret), "{}", export.stdout);
     }
     assert!(export.stdout.contains("\"label\":\"phone\""));
+}
+
+#[tokio::test]
+async fn an_export_of_one_account_has_that_one_alone() {
+    let installation = Installation::new().await;
+    installation.import(full_account() + &device("bob"));
+    let export = installation.run(&["accounts", "export", "bob", "--with-secrets"]);
+    assert_eq!((export.code, export.stdout.lines().count()), (Some(0), 1), "{export:?}");
+    assert!(
+        export.stdout.starts_with("{\"issuer\":\"main\",\"id\":\"bob\"") && export.stdout.contains(SECRET)
+    );
+    assert_eq!(installation.run(&["accounts", "export", "--issuer", "main", "bob"]).code, Some(0));
+    let nobody = installation.run(&["accounts", "export", "nobody"]);
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (Some(1), ""));
+    assert_eq!(nobody.stderr, "error: there is no account \"nobody\"\n");
+    let without_id = installation.run(&["accounts", "export", "--issuer", "main"]);
+    assert_eq!((without_id.code, without_id.stdout.as_str()), (Some(2), ""));
 }

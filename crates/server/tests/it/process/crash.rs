@@ -55,7 +55,7 @@ fn integrity(installation: &Installation) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failures_counted_before_a_kill_still_count() {
+async fn failures_counted_before_a_kill_still_count_106() {
     let installation = Installation::new().await;
     let serving = installation.serve().await;
     installation.import_device("victim");

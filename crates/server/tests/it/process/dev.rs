@@ -130,6 +130,23 @@ async fn the_first_session_of_the_readme_ends_as_shown() {
     }
 }
 
+/// With the back office that is built in.
+#[tokio::test]
+async fn the_lines_of_the_manual_that_administer_accounts_do_so() {
+    let dev = Dev::start(&[]).await;
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let lines = manual.split_once("```console\n").unwrap().1.split_once("```").unwrap().0;
+    let token = format!("http://{}/dev/token?client=backoffice&scope=einmal:admin", dev.address);
+    let mut statuses = Vec::new();
+    for line in lines.lines().map(|line| line.strip_prefix("$ curl ").unwrap()) {
+        assert!(line.contains("http://127.0.0.1:9090/"), "{line}");
+        let line = line.replace("127.0.0.1:9090", &dev.address.to_string());
+        statuses.push(status(&format!("TOKEN=$(curl -s '{token}'); curl -i {line}")));
+    }
+    assert_eq!(statuses, [201, 200, 204, 201, 204]);
+}
+
 #[tokio::test]
 async fn an_address_that_others_reach_is_refused_unless_asked_for() {
     let refused = Program::start(&mut einmal(&["dev", "--listen", "0.0.0.0:0"])).ended().await;
@@ -157,6 +174,8 @@ async fn a_page_whose_name_was_pointed_to_loopback_gets_nothing() {
         let answer = client.get(&token).header("host", &host).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{host}");
     }
+    let http2 = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    assert_eq!(http2.get(&token).send().await.unwrap().status(), 200, "HTTP/2 has no Host");
 }
 
 #[tokio::test]

@@ -67,11 +67,17 @@ const MEMBERS: &[(&str, &str)] = &[
     ),
     (
         r#""authenticators":[{"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","digits":5}]"#,
-        "authenticators[0]: digits is 5, expected 6 to 8",
+        "authenticators[0].digits: digits is 5, expected 6 to 8",
     ),
     (
         r#""authenticators":[{"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","period":121}]"#,
-        "authenticators[0]: period is 121, expected 15 to 120 seconds",
+        "authenticators[0].period: period is 121, expected 15 to 120 seconds",
+    ),
+    (
+        r#""pin":"9012","email":"hunter2","deviceTotps":[{"id":"1","secret":"GEZDGNBV","digits":5,"period":1}]"#,
+        "email: expected one address, such as a@example.com; pin: a PIN is no run of digits up or down; \
+         deviceTotps[0].id: expected a UUID; deviceTotps[0].secret: the secret has 5 bytes, expected 10 to 128; \
+         deviceTotps[0].digits: digits is 5, expected 6 to 8; deviceTotps[0].period: period is 1, expected 15 to 120 seconds",
     ),
     (
         r#""deviceTotps":[{"id":"1","secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}]"#,
@@ -118,7 +124,7 @@ fn lines() -> Vec<(Vec<u8>, &'static str)> {
         ),
         (b"null".to_vec(), "not a JSON object (column 1)"),
         (br#"{"pin":"8299"}"#.to_vec(), "missing field `id`"),
-        (br#"{"id":null}"#.to_vec(), "a value of the wrong type ends at column"),
+        (br#"{"id":null}"#.to_vec(), "missing field `id`"),
         (br#"{"id":""}"#.to_vec(), "id: expected 1 to 255 bytes without control characters"),
         (br#"{"id":"a\u0000"}"#.to_vec(), "id: expected 1 to 255 bytes without control characters"),
         (b"{\"id\":\"hunter2\xff\"}".to_vec(), "not UTF-8"),

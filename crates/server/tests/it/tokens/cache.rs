@@ -7,7 +7,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 #[tokio::test]
-async fn case_90_a_token_that_shares_all_but_its_signature_with_a_known_one_is_refused() {
+async fn a_token_that_shares_all_but_its_signature_with_a_known_one_is_refused_90() {
     let world = World::new().await;
     let token = world.token(&json!({}));
     let known = world.accepts(&token).await;

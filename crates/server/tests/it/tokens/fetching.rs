@@ -16,7 +16,7 @@ fn with_unknown_kid(world: &World, number: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_74_a_flood_of_unknown_kids_costs_one_fetch_in_30_seconds() {
+async fn a_flood_of_unknown_kids_costs_one_fetch_in_30_seconds_74() {
     let world = Arc::new(World::new().await);
     assert_eq!(world.issuer.count(KEYS), 1);
     let flood = async |count: usize| {
@@ -50,7 +50,7 @@ async fn case_74_a_flood_of_unknown_kids_costs_one_fetch_in_30_seconds() {
 }
 
 #[tokio::test]
-async fn case_74_good_tokens_do_not_wait_for_a_fetch_that_bad_ones_caused() {
+async fn good_tokens_do_not_wait_for_a_fetch_that_bad_ones_caused_74() {
     let world = Arc::new(World::new().await);
     world.issuer.answer(KEYS, Answer::Silent);
     world.clock.advance(30);
@@ -91,7 +91,7 @@ async fn requests_wait_for_the_fetch_under_way_and_a_request_that_goes_away_does
 }
 
 #[tokio::test]
-async fn case_85_a_new_key_is_found_by_one_fetch_and_an_overlap_keeps_both() {
+async fn a_new_key_is_found_by_one_fetch_and_an_overlap_keeps_both_85() {
     let world = World::new().await;
     let next = SigningKey::other_rsa("next");
     world.issuer.publish(&[&world.key, &next]);
@@ -103,7 +103,7 @@ async fn case_85_a_new_key_is_found_by_one_fetch_and_an_overlap_keeps_both() {
 }
 
 #[tokio::test]
-async fn case_85_a_rotation_without_kids_is_found_too() {
+async fn a_rotation_without_kids_is_found_too_85() {
     let (old, new) = (SigningKey::new("RS256", None), SigningKey::new("ES256", None));
     let world = World::with_jwks(&[old.jwk()]).await;
     world.accepts(&old.token(&world.claims(&json!({})))).await;
@@ -115,7 +115,7 @@ async fn case_85_a_rotation_without_kids_is_found_too() {
 }
 
 #[tokio::test]
-async fn case_85_a_withdrawn_key_is_refused_after_the_next_refresh() {
+async fn a_withdrawn_key_is_refused_after_the_next_refresh_85() {
     let world = World::new().await;
     let token = world.token(&json!({ "exp": NOW + 10_000 }));
     world.accepts(&token).await;
@@ -208,7 +208,22 @@ async fn the_cool_down_survives_a_clock_that_is_set_back() {
 }
 
 #[tokio::test]
-async fn case_86_an_answer_that_is_no_key_set_changes_nothing_and_the_cool_down_holds() {
+async fn an_outage_is_bridged_for_no_longer_because_the_clock_was_set_back() {
+    let world = World::new().await;
+    let token = world.token(&json!({ "exp": NOW + 10_000_000 }));
+    world.accepts(&token).await;
+    world.issuer.answer(KEYS, Answer::HangUp);
+    world.clock.set_back(1_000_000);
+    one_round_of_refreshing(&world).await;
+    eventually("a fetch", || world.issuer.count(KEYS) == 2).await;
+    world.clock.advance(24 * 3600);
+    world.accepts(&token).await;
+    world.clock.advance(1);
+    assert!(matches!(world.verify(&token).await.err(), Some(TokenError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_key_set_changes_nothing_and_the_cool_down_holds_86() {
     let metadata_service = Issuer::start(&[&SigningKey::rsa("k0")]).await;
     // The set that would make the tokens good, if only it came in a way that is allowed.
     let tempting = json!({ "keys": [SigningKey::rsa("k0").jwk(), SigningKey::rsa("rsa").jwk()] }).to_string();
@@ -255,7 +270,7 @@ async fn case_86_an_answer_that_is_no_key_set_changes_nothing_and_the_cool_down_
 }
 
 #[tokio::test]
-async fn case_88_a_discovery_document_of_another_issuer_stops_the_start() {
+async fn a_discovery_document_of_another_issuer_stops_the_start_88() {
     for (discovery, said) in [
         (
             json!({ "issuer": "https://evil.example", "jwks_uri": "https://evil.example/keys" }),

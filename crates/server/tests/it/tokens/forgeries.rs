@@ -7,7 +7,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn case_61_a_token_without_a_signature_is_refused_however_none_is_spelled() {
+async fn a_token_without_a_signature_is_refused_however_none_is_spelled_61() {
     let world = World::new().await;
     let claims = world.claims(&json!({}));
     let signed = world.key.token(&claims);
@@ -25,7 +25,7 @@ async fn case_61_a_token_without_a_signature_is_refused_however_none_is_spelled(
 }
 
 #[tokio::test]
-async fn case_62_the_public_key_is_no_hmac_secret_in_any_form() {
+async fn the_public_key_is_no_hmac_secret_in_any_form_62() {
     let world = World::new().await;
     let (pkcs1, spki) = world.key.rsa_public_der();
     let pem = |label: &str, der: &[u8]| {
@@ -61,7 +61,7 @@ async fn case_62_the_public_key_is_no_hmac_secret_in_any_form() {
 }
 
 #[tokio::test]
-async fn case_64_a_token_with_any_bit_flipped_is_refused() {
+async fn a_token_with_any_bit_flipped_is_refused_64() {
     let world = World::new().await;
     let token = world.token(&json!({}));
     // Before and after the token is known: the cache must not make it any easier.
@@ -89,7 +89,7 @@ async fn a_signature_of_another_key_or_another_token_is_refused() {
 }
 
 #[tokio::test]
-async fn case_77_keys_that_a_token_brings_or_points_to_are_never_used() {
+async fn keys_that_a_token_brings_or_points_to_are_never_used_77() {
     let world = World::new().await;
     let thief = SigningKey::other_rsa("thief");
     let recorder = Issuer::start(&[&thief]).await;
@@ -115,7 +115,7 @@ async fn case_77_keys_that_a_token_brings_or_points_to_are_never_used() {
 }
 
 #[tokio::test]
-async fn case_76_nothing_of_a_token_appears_in_what_we_send() {
+async fn nothing_of_a_token_appears_in_what_we_send_76() {
     let world = World::new().await;
     world.clock.advance(31);
     let marked = SigningKey::other_rsa("canary-kid/../x?y#z");
@@ -134,7 +134,7 @@ async fn case_76_nothing_of_a_token_appears_in_what_we_send() {
 }
 
 #[tokio::test]
-async fn case_79_degenerate_ecdsa_signatures_are_refused() {
+async fn degenerate_ecdsa_signatures_are_refused_79() {
     const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
     const ORDER_LESS_ONE: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550";
     let key = SigningKey::new("ES256", Some("ec"));
@@ -171,7 +171,7 @@ fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
 /// The same classes of attack as Project Wycheproof has for JWS: a good signature under a key, and an
 /// algorithm or a purpose that is not the key's.
 #[tokio::test]
-async fn case_92_a_key_is_used_for_nothing_but_its_own_algorithm_and_purpose() {
+async fn a_key_is_used_for_nothing_but_its_own_algorithm_and_purpose_92() {
     let algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
     for algorithm in algorithms {
         let key = SigningKey::new(algorithm, Some("k"));

@@ -77,7 +77,7 @@ async fn without_a_kid_exactly_one_key_must_fit() {
 }
 
 #[tokio::test]
-async fn case_83_two_issuers_with_the_same_kid_and_the_same_subject_stay_apart() {
+async fn two_issuers_with_the_same_kid_and_the_same_subject_stay_apart_83() {
     let (a_key, b_key) = (SigningKey::rsa("k"), SigningKey::other_rsa("k"));
     let (a, b) = (Issuer::start(&[&a_key]).await, Issuer::start(&[&b_key]).await);
     let clock = HandClock::new();
@@ -161,7 +161,7 @@ fn bad_keys() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn case_86_bad_keys_are_left_out_and_the_good_ones_beside_them_used() {
+async fn bad_keys_are_left_out_and_the_good_ones_beside_them_used_86() {
     let bad = bad_keys();
     // All together, before and after a good one.
     let good = SigningKey::rsa("rsa");

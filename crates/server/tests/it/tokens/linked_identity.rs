@@ -18,7 +18,7 @@ async fn is_missing(world: &World, claims: Value) -> bool {
 }
 
 #[tokio::test]
-async fn case_91_a_linked_identity_is_found_in_each_of_its_forms() {
+async fn a_linked_identity_is_found_in_each_of_its_forms_91() {
     let world = demanding("/linked", &[]).await;
     for linked in [
         json!("fleet"),
@@ -33,7 +33,7 @@ async fn case_91_a_linked_identity_is_found_in_each_of_its_forms() {
 }
 
 #[tokio::test]
-async fn case_91_a_token_without_the_linked_identity_is_authentic_but_lacks_it() {
+async fn a_token_without_the_linked_identity_is_authentic_but_lacks_it_91() {
     let world = demanding("/linked", &[]).await;
     for linked in [
         json!(null),

@@ -5,7 +5,7 @@ use crate::harness::issuer::encode;
 use serde_json::json;
 
 #[tokio::test]
-async fn case_80_a_token_of_more_than_8_kib_is_refused_unread() {
+async fn a_token_of_more_than_8_kib_is_refused_unread_80() {
     let world = World::new().await;
     let longest = (5_000..6_144)
         .map(|filler| world.token(&json!({ "x": "y".repeat(filler) })))
@@ -25,7 +25,7 @@ fn padded_to(world: &World, at_least: usize) -> String {
 }
 
 #[tokio::test]
-async fn case_80_only_three_strict_base64url_parts_are_a_token() {
+async fn only_three_strict_base64url_parts_are_a_token_80() {
     let world = World::new().await;
     let token = world.token(&json!({}));
     world.accepts(&token).await;
@@ -58,7 +58,7 @@ async fn case_80_only_three_strict_base64url_parts_are_a_token() {
 }
 
 #[tokio::test]
-async fn case_80_unused_bits_and_the_other_alphabet_do_not_make_a_second_spelling() {
+async fn unused_bits_and_the_other_alphabet_do_not_make_a_second_spelling_80() {
     let world = World::new().await;
     let token = world.token(&json!({}));
     // 256 bytes of signature end in a character of which four bits are unused.
@@ -78,7 +78,7 @@ async fn case_80_unused_bits_and_the_other_alphabet_do_not_make_a_second_spellin
 }
 
 #[tokio::test]
-async fn case_82_a_compressed_jwe_is_refused_and_not_unpacked() {
+async fn a_compressed_jwe_is_refused_and_not_unpacked_82() {
     let world = World::new().await;
     let header =
         encode(json!({ "alg": "RSA-OAEP", "enc": "A256GCM", "zip": "DEF", "kid": "rsa" }).to_string());
@@ -128,7 +128,7 @@ async fn the_header_is_one_strict_json_object() {
 }
 
 #[tokio::test]
-async fn case_72_only_the_type_of_an_access_token_passes() {
+async fn only_the_type_of_an_access_token_passes_72() {
     let world = World::new().await;
     let token = |typ: &str| world.key.token_with_header(&json!({ "typ": typ }), &world.claims(&json!({})));
     for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
@@ -143,7 +143,7 @@ async fn case_72_only_the_type_of_an_access_token_passes() {
 }
 
 #[tokio::test]
-async fn case_78_a_header_that_demands_an_extension_is_refused() {
+async fn a_header_that_demands_an_extension_is_refused_78() {
     let world = World::new().await;
     for header in [
         json!({ "crit": ["exp"], "exp": 1 }),

@@ -16,7 +16,8 @@ async fn all_are_unavailable(store: &dyn Store) {
     assert!(is_unavailable(&store.delete(id("a"), 1).await));
     assert!(is_unavailable(&store.scan(None, 10).await));
     assert!(is_unavailable(&store.property("name").await));
-    assert!(is_unavailable(&store.set_property("name", vec![1]).await));
+    assert!(is_unavailable(&store.ids(None, 10).await));
+    assert!(is_unavailable(&store.swap_property("name", None, vec![1]).await));
     assert!(is_unavailable(&store.probe().await));
 }
 
@@ -128,6 +129,8 @@ async fn half_an_account_or_one_of_another_type_is_damage() {
     .unwrap();
     assert!(is_damaged(&store.load_many(vec![id("half")]).await));
     assert!(is_damaged(&store.load_many(vec![id("odd")]).await));
+    assert!(is_damaged(&store.scan(None, 10).await));
+    assert_eq!(store.ids(None, 10).await.unwrap(), [id("half"), id("odd"), id("whole")], "all have ids");
     assert_eq!(load(&*store, &id("whole")).await, Some(account(1)));
 }
 

@@ -104,7 +104,7 @@ fn a_log_without_its_database_is_not_thrown_away() {
 async fn where_migration_is_refused_nothing_is_made() {
     let place = SqlitePlace::new();
     let refuse = || SqliteStore::open_with(&place.file(), Migration::Refuse).err();
-    assert!(matches!(refuse(), Some(OpenError::Io { .. })));
+    assert!(matches!(refuse(), Some(OpenError::Absent(_))));
     assert!(!place.file().exists());
     fs::write(place.file(), "").unwrap();
     let error = refuse().unwrap();

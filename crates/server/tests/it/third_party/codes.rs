@@ -1,22 +1,35 @@
-//! Codes that pyotp computes.
+//! Codes that other people's libraries compute.
 
 use super::peer;
+use crate::harness::is_long;
 use einmal_core::Timestamp;
 use einmal_core::otp::{Code, Secret, Totp, Window};
 use serde_json::Value;
+use std::path::Path;
 use std::process::Command;
 
-const CODES: usize = 2_000;
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party");
 
 #[test]
-fn codes_are_those_of_pyotp() {
+fn codes_are_those_of_pyotp_35() {
     let Some(python) = peer("EINMAL_TEST_PYTHON", "the test against pyotp") else { return };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party/pyotp_codes.py");
+    compare(Command::new(python).arg(format!("{SCRIPTS}/pyotp_codes.py")));
+}
+
+#[test]
+fn codes_are_those_of_otpauth_35() {
+    let Some(folder) = peer("EINMAL_TEST_NODE", "the test against otpauth") else { return };
+    // The script's copy: modules are looked for beside it.
+    compare(Command::new("node").arg(Path::new(&folder).join("otpauth_codes.mjs")));
+}
+
+fn compare(peer: &mut Command) {
+    let count = if is_long() { 10_000 } else { 1_000 };
     // Another set each time the suite is changed says nothing more; one that fails must fail again.
-    let output = Command::new(python).args([script, &CODES.to_string(), "1"]).output().unwrap();
+    let output = peer.args([&count.to_string(), "1"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(lines.lines().count(), CODES);
+    assert_eq!(lines.lines().count(), count);
     for line in lines.lines() {
         let theirs: Value = serde_json::from_str(line).unwrap();
         let (text, number) =

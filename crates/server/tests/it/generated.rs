@@ -1,0 +1,125 @@
+//! Files that are made from the code are what the code makes now.
+
+use crate::authorization::{ID, operations};
+use crate::harness::program::run;
+use crate::harness::service::Service;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn document() -> Value {
+    let run = run(&["openapi"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn openapi_json_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("openapi.json");
+    let made = run(&["openapi"]).stdout;
+    assert_eq!(run(&["openapi"]).stdout, made, "the same every time");
+    assert!(fs::read_to_string(path).unwrap() == made, "run `cargo run -- openapi > openapi.json`");
+}
+
+#[tokio::test]
+async fn every_operation_is_in_the_document_and_nothing_else() {
+    let service = Service::start_administered().await;
+    let served: BTreeSet<_> = operations(&service)
+        .await
+        .iter()
+        .filter_map(|operation| {
+            let (method, path) = operation.split_once(' ')?;
+            // The private listener's are no part of it.
+            let path = path.strip_prefix("/user/2025-1")?.replace(ID, "{id}");
+            // Whatever answers GET answers HEAD.
+            (method != "HEAD").then(|| format!("{method} {path}"))
+        })
+        .collect();
+    let document = document();
+    let mut documented = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            documented.insert(format!("{} {path}", method.to_uppercase()));
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} twice");
+        }
+    }
+    assert_eq!(documented, served);
+    assert!(ids.contains("VerifyOTP"));
+}
+
+#[test]
+fn every_operation_has_scope_success_and_refusals() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["servers"][0]["url"], "/user/{version}");
+    assert_eq!(document["servers"][0]["variables"]["version"]["default"], "2025-1");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let scopes = operation["security"].as_array().unwrap();
+            assert!(
+                scopes.iter().all(|one| one["bearer"][0].is_string()) && !scopes.is_empty(),
+                "{method} {path}"
+            );
+            assert!(
+                operation["summary"].is_string() && operation["description"].is_string(),
+                "{method} {path}"
+            );
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            for status in ["401", "403", "406", "500", "503", "default"] {
+                assert!(responses.contains_key(status), "{method} {path}: {status}");
+            }
+            assert_eq!(
+                responses.contains_key("422"),
+                operation["requestBody"].is_object(),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(document: &Value, value: &Value, found: &mut usize) {
+        if let Some(reference) = value["$ref"].as_str() {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+            *found += 1;
+        }
+        let below: Vec<&Value> = match value {
+            Value::Object(members) => members.values().collect(),
+            Value::Array(items) => items.iter().collect(),
+            _ => return,
+        };
+        for value in below {
+            walk(document, value, found);
+        }
+    }
+    let document = document();
+    let mut found = 0;
+    walk(&document, &document, &mut found);
+    assert!(found > 5);
+}
+
+#[test]
+fn verify_otp_is_described_as_it_is() {
+    let document = document();
+    let operation = &document["paths"]["/user/otp/verify"]["post"];
+    assert_eq!(operation["security"], json!([{ "bearer": ["user:otp:verify"] }]));
+    let body = &operation["requestBody"];
+    assert_eq!(body["required"], true);
+    let schema = &body["content"]["application/json"]["schema"];
+    assert_eq!(schema, &body["content"]["application/vnd.api+json"]["schema"]);
+    assert_eq!(schema["required"], json!(["otp"]));
+    assert_eq!(schema["properties"]["otp"]["maxLength"], 64);
+    let types = &schema["properties"]["types"];
+    assert_eq!(types["items"]["enum"], json!(["login", "account", "totp", "device-totp"]));
+    assert_eq!((&types["maxItems"], &types["default"]), (&json!(16), &json!(["account", "device-totp"])));
+    assert_eq!(operation["responses"]["204"].get("content"), None);
+    let refused = &operation["responses"]["404"];
+    assert_eq!(refused["description"], "`otp-invalid`: Code not valid");
+    assert!(refused["headers"]["Retry-After"].is_object() && refused["headers"]["Request-Id"].is_object());
+}
