@@ -11,6 +11,7 @@ pub mod dev;
 pub mod entropy;
 pub mod http;
 pub mod process;
+pub mod reload;
 pub mod run;
 pub mod store;
 pub mod telemetry;

@@ -3,7 +3,7 @@
 
 use super::error::{ApiError, ErrorCode, JSON_API};
 use crate::context::Context;
-use crate::http::{Refusal, Refuse};
+use crate::http::{ClientAddress, Refusal, Refuse};
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, X_CONTENT_TYPE_OPTIONS};
@@ -75,6 +75,7 @@ where
             id,
             method: method_name(request.method()),
             route: request.extensions().get::<MatchedPath>().cloned(),
+            client: request.extensions().get::<ClientAddress>().copied(),
             started: Instant::now(),
             context: Arc::clone(&self.context),
             inner: self.inner.call(request),
@@ -87,6 +88,7 @@ pub(super) struct Answering<F> {
     id: HeaderValue,
     method: &'static str,
     route: Option<MatchedPath>,
+    client: Option<ClientAddress>,
     started: Instant,
     context: Arc<Context>,
     inner: F,
@@ -129,12 +131,14 @@ impl<F> Answering<F> {
         let cause = error.as_ref().and_then(ApiError::cause);
         let route = self.route.as_ref().map_or("", MatchedPath::as_str);
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        log(&Line { id, method: self.method, route, status: response.status(), outcome, cause, duration_us });
+        let (method, client, status) = (self.method, self.client, response.status());
+        log(&Line { id, client, method, route, status, outcome, cause, duration_us });
     }
 }
 
 struct Line<'a> {
     id: &'a str,
+    client: Option<ClientAddress>,
     method: &'a str,
     route: &'a str,
     status: StatusCode,
@@ -144,17 +148,28 @@ struct Line<'a> {
 }
 
 fn log(line: &Line<'_>) {
-    let Line { id: request_id, method, route, status, outcome, cause, duration_us } = *line;
+    let Line { id: request_id, client, method, route, status, outcome, cause, duration_us } = *line;
     let (status, outcome) = (status.as_u16(), outcome.unwrap_or("ok"));
+    let client = client.map(|client| tracing::field::display(client.0));
     // The cause may come from a library: the formatter escapes what is in a field.
     match cause {
         Some(cause) if status >= 500 => {
-            tracing::error!(request_id, method, route, status, outcome, cause, duration_us, "request");
+            tracing::error!(
+                request_id,
+                client,
+                method,
+                route,
+                status,
+                outcome,
+                cause,
+                duration_us,
+                "request"
+            );
         }
         Some(cause) => {
-            tracing::info!(request_id, method, route, status, outcome, cause, duration_us, "request");
+            tracing::info!(request_id, client, method, route, status, outcome, cause, duration_us, "request");
         }
-        None => tracing::info!(request_id, method, route, status, outcome, duration_us, "request"),
+        None => tracing::info!(request_id, client, method, route, status, outcome, duration_us, "request"),
     }
 }
 
@@ -196,7 +211,7 @@ fn method_name(method: &Method) -> &'static str {
 
 /// The same id, headers and log line for what never becomes a request.
 impl Refuse for Context {
-    fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
+    fn refuse(&self, refusal: Refusal, client: ClientAddress) -> Response<Bytes> {
         let error = ApiError::new(match refusal {
             Refusal::BadRequest => ErrorCode::BadRequest,
             Refusal::RequestTimeout => ErrorCode::RequestTimeout,
@@ -209,18 +224,25 @@ impl Refuse for Context {
         *response.status_mut() = error.status();
         response.headers_mut().insert(CONTENT_TYPE, JSON_API);
         insert_headers(response.headers_mut(), &id);
-        if let Some(date) = self.http_date() {
+        if let Some(date) = self.date() {
             response.headers_mut().insert(DATE, date);
         }
         let (status, outcome) = (error.status(), Some(error.code().as_str()));
-        log(&Line { id: id_text, method: "", route: "", status, outcome, cause: None, duration_us: 0 });
+        let client = Some(client);
+        log(&Line {
+            id: id_text,
+            client,
+            method: "",
+            route: "",
+            status,
+            outcome,
+            cause: None,
+            duration_us: 0,
+        });
         response
     }
-}
 
-impl Context {
-    /// RFC 9110 section 5.6.7.
-    fn http_date(&self) -> Option<HeaderValue> {
+    fn date(&self) -> Option<HeaderValue> {
         let seconds = i64::try_from(self.clock.now().seconds()).ok()?;
         let now = jiff::Timestamp::from_second(seconds).ok()?;
         let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;

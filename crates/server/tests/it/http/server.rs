@@ -20,7 +20,7 @@ use einmal::auth::{
 use einmal::clock::{Clock, SystemClock};
 use einmal::context::Context;
 use einmal::entropy::SystemEntropy;
-use einmal::http::{Limits, Shutdown, listen, serve};
+use einmal::http::{Front, Limits, Shutdown, listen, serve};
 use einmal::store::sqlite::SqliteStore;
 use einmal_core::Timestamp;
 use serde_json::{Value, json};
@@ -50,6 +50,10 @@ impl Server {
     }
 
     pub(crate) async fn start_with(limits: Limits, drain: Duration) -> Self {
+        Self::start_behind(Front::default(), limits, drain).await
+    }
+
+    pub(crate) async fn start_behind(front: Front, limits: Limits, drain: Duration) -> Self {
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
@@ -57,7 +61,7 @@ impl Server {
         let context = context().await;
         let routes = router::routes().into_iter().chain(probes(&calls, &gate));
         let app = router::build(Arc::clone(&context), routes);
-        let task = tokio::spawn(serve(listener, app, context, limits, shutdown.clone()));
+        let task = tokio::spawn(serve(listener, front, app, context, limits, shutdown.clone()));
         Self { address, shutdown, calls, gate, task }
     }
 
