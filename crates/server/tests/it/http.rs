@@ -11,6 +11,7 @@ mod http2;
 mod http2_abuse;
 mod log;
 mod media_types;
+mod methods;
 mod negotiation;
 mod pipelining;
 mod routes;
