@@ -48,7 +48,7 @@ fn documentation() -> Documentation {
             "pin": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PIN_LENGTH },
             "password": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PASSWORD_LENGTH },
         },
-    }))
+    }), json!({ "pin": "8299" }))
     .answer_with(
         StatusCode::CREATED,
         "The code, and the moment from which on it is no good",

@@ -76,7 +76,7 @@ fn documentation() -> Documentation {
         "algorithm": { "type": ["string", "null"], "enum": ["SHA1", "SHA256", "SHA512", null], "default": "SHA1" },
         "digits": { "type": ["integer", "null"], "minimum": 6, "maximum": 8, "default": 6 },
         "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
-    }))))
+    }))), resource::example(TYPE, &json!({ "pin": "8299" })))
     .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", answer)
     .refuses(&[ErrorCode::ProofInvalid, ErrorCode::LimitReached, ErrorCode::Throttled])
 }

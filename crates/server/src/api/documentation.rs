@@ -18,6 +18,8 @@ pub struct Documentation {
     /// OpenAPI's Parameter Objects.
     pub(super) parameters: Vec<Value>,
     pub(super) body: Option<Value>,
+    /// Of a body.
+    pub(super) example: Option<Value>,
     pub(super) answers: Vec<Answer>,
     pub(super) refusals: Vec<ErrorCode>,
 }
@@ -40,6 +42,7 @@ impl Documentation {
             scopes: Vec::new(),
             parameters: Vec::new(),
             body: None,
+            example: None,
             answers: Vec::new(),
             refusals: Vec::new(),
         }
@@ -68,8 +71,9 @@ impl Documentation {
 
     /// Required, and in both of the media types that are taken everywhere.
     #[must_use]
-    pub fn body(mut self, schema: Value) -> Self {
+    pub fn body(mut self, schema: Value, example: Value) -> Self {
         self.body = Some(schema);
+        self.example = Some(example);
         self
     }
 

@@ -2,34 +2,18 @@
 //! from. It must work without a network and without scripts.
 
 use super::error_code::ErrorCode;
+use super::html::{self, Escaped};
 use super::router::Route;
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::IntoResponse;
 use axum::routing::get;
-use data_encoding::BASE64;
 use std::fmt::Write;
 
-const STYLE: &str = include_str!("error_page.css");
-
 pub(super) fn route() -> Route {
-    let page = Bytes::from(page());
-    // The one inline style is named by its hash; everything else is forbidden, whatever may get into the page.
-    let style = BASE64.encode(digest(&SHA256, STYLE.as_bytes()).as_ref());
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    Route::plain(
-        "/docs/errors",
-        get(async move || {
-            let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, &policy)];
-            (headers, page).into_response()
-        }),
-    )
+    let page = page();
+    Route::plain("/docs/errors", get(async move || html::answer(page)))
 }
 
-fn page() -> String {
+fn page() -> Bytes {
     let mut contents = String::new();
     let mut entries = String::new();
     for code in ErrorCode::ALL {
@@ -47,31 +31,14 @@ fn page() -> String {
              <p class=\"title\">{title} <span class=\"status\">{status}</span></p>\n<p>{explanation}</p>\n</section>"
         );
     }
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Errors · einmal</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>Errors</h1>\n\
-         <p>Every error is a <a href=\"https://jsonapi.org/format/1.1/#errors\">JSON:API</a> document. Clients \
+    let main = format!(
+        "<p>Every error is a <a href=\"https://jsonapi.org/format/1.1/#errors\">JSON:API</a> document. Clients \
          decide by <code>code</code>; <code>id</code> is also in the header <code>Request-Id</code> and in the \
-         operator's log.</p>\n\
+         operator's log. The operations are on <a href=\"/docs\">their page</a>.</p>\n\
          <table>\n<thead><tr><th>Status</th><th>Code</th><th>Title</th></tr></thead>\n<tbody>\n{contents}</tbody>\n\
-         </table>\n{entries}</main>\n</body>\n</html>\n"
-    )
-}
-
-/// Text in HTML.
-struct Escaped(&'static str);
-
-impl std::fmt::Display for Escaped {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.chars().try_for_each(|character| match character {
-            '&' => formatter.write_str("&amp;"),
-            '<' => formatter.write_str("&lt;"),
-            '>' => formatter.write_str("&gt;"),
-            other => formatter.write_char(other),
-        })
-    }
+         </table>\n{entries}"
+    );
+    html::page("Errors", &main)
 }
 
 #[cfg(test)]
@@ -81,7 +48,7 @@ mod tests {
 
     #[test]
     fn every_code_has_one_entry_with_its_anchor() {
-        let page = page();
+        let page = String::from_utf8(page().to_vec()).unwrap();
         for code in ErrorCode::ALL {
             assert_eq!(page.matches(&format!("id=\"{}\"", code.as_str())).count(), 1, "{code:?}");
         }
@@ -91,12 +58,6 @@ mod tests {
 
     #[test]
     fn the_page_needs_nothing_from_anywhere() {
-        let page = page();
-        for forbidden in ["<script", "<img", "<link", " src=", " style=", "@import", "url(", " on"] {
-            let found =
-                page.split('<').any(|tag| format!("<{}", tag.split('>').next().unwrap()).contains(forbidden));
-            assert!(!found, "{forbidden}");
-        }
-        assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !STYLE.contains('<'));
+        html::tests::assert_needs_nothing(&page());
     }
 }

@@ -34,14 +34,17 @@ fn documentation() -> Documentation {
     Documentation::new(Method::PATCH, "LabelTOTP", "Name a device", "An empty label takes the name away.")
         .scope(LabelDevice::SCOPE)
         .parameter(DeviceId::parameter())
-        .body(resource::schema(
-            TYPE,
-            &json!({
-                "type": "object",
-                "required": ["label"],
-                "properties": { "label": { "type": "string", "maxLength": MAX_LABEL_LENGTH } },
-            }),
-        ))
+        .body(
+            resource::schema(
+                TYPE,
+                &json!({
+                    "type": "object",
+                    "required": ["label"],
+                    "properties": { "label": { "type": "string", "maxLength": MAX_LABEL_LENGTH } },
+                }),
+            ),
+            resource::example(TYPE, &json!({ "label": "Glove box" })),
+        )
         .answer_with(
             StatusCode::OK,
             "The device, without its secret",

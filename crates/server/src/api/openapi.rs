@@ -3,9 +3,13 @@
 
 use super::documentation::{Answer, Documentation};
 use super::error_code::ErrorCode;
-use super::router::{self, VERSIONS};
+use super::router::{self, Route, VERSIONS};
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 const JSON: &str = "application/json";
 const JSON_API: &str = "application/vnd.api+json";
@@ -31,6 +35,13 @@ const OF_A_BODY: &[ErrorCode] = &[
     ErrorCode::InvalidValue,
     ErrorCode::MissingValue,
 ];
+
+/// Where clients and their generators find it.
+pub(super) fn route() -> Route {
+    // Not before it is asked for: it is made of all routes, and this is one of them.
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().unwrap_or_default().into());
+    Route::plain("/openapi.json", get(async || ([(CONTENT_TYPE, JSON)], DOCUMENT.clone())))
+}
 
 /// The document as a text for people, the same every time.
 pub fn document() -> Result<String, serde_json::Error> {
@@ -92,7 +103,8 @@ fn operation(documentation: &Documentation) -> Value {
         "responses": responses(documentation),
     });
     if let (Some(body), Some(operation)) = (&documentation.body, operation.as_object_mut()) {
-        let content = json!({ JSON: { "schema": body }, JSON_API: { "schema": body } });
+        let content = json!({ "schema": body, "example": documentation.example });
+        let content = json!({ JSON: content, JSON_API: content });
         operation.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
     }
     if let ([_, ..], Some(operation)) = (documentation.parameters.as_slice(), operation.as_object_mut()) {
@@ -122,7 +134,7 @@ fn responses(documentation: &Documentation) -> BTreeMap<String, Value> {
 }
 
 /// By status, in the order of the table of codes.
-fn refusals(documentation: &Documentation) -> BTreeMap<&'static str, Vec<ErrorCode>> {
+pub(super) fn refusals(documentation: &Documentation) -> BTreeMap<&'static str, Vec<ErrorCode>> {
     let of_a_body = if documentation.body.is_some() { OF_A_BODY } else { &[] };
     let has = |code: &&ErrorCode| {
         [OF_ALL, of_a_body, &documentation.refusals].iter().any(|codes| codes.contains(code))
@@ -153,8 +165,14 @@ fn header(kind: &str, description: &str) -> Value {
 }
 
 fn errors() -> Value {
+    let code = ErrorCode::OtpInvalid;
     json!({
         "type": "object",
+        "examples": [{ "errors": [{
+            "id": "ec7ef21e4cc736e81392601c62fd46a6",
+            "links": { "about": format!("https://otp.example.com/docs/errors#{}", code.as_str()) },
+            "status": code.status_text(), "code": code.as_str(), "title": code.title(),
+        }] }],
         "required": ["errors"],
         "properties": {
             "errors": { "type": "array", "minItems": 1, "items": { "$ref": "#/components/schemas/Error" } },

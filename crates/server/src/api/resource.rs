@@ -60,3 +60,8 @@ fn id(resource: &Members<'_>, faults: &mut Faults) -> Option<Uuid> {
     }
     id
 }
+
+/// Such a document, for the OpenAPI document.
+pub(super) fn example(kind: &str, attributes: &Value) -> Value {
+    json!({ "data": { "type": kind, "attributes": attributes } })
+}

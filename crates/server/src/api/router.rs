@@ -10,6 +10,7 @@ use super::{
     check_password, check_pin, check_pin_or_password, create_otp, create_totp, delete_device, label_device,
     list_devices, update_pin,
 };
+use super::{openapi, reference_page};
 use crate::context::Context;
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -78,6 +79,8 @@ pub fn routes() -> Vec<Route> {
         check_pin::route(),
         check_password::route(),
         check_pin_or_password::route(),
+        openapi::route(),
+        reference_page::route(),
         error_page::route(),
     ]
 }

@@ -53,7 +53,7 @@ fn documentation() -> Documentation {
                 "otp": { "type": "string", "minLength": 1, "maxLength": Code::MAX_SENT_LENGTH, "examples": ["123456"] },
             },
         }),
-    ))
+    ), resource::example(TYPE, &json!({ "pin": "8299", "otp": "123456" })))
     .answer(StatusCode::OK, "The PIN is set, and the code is spent")
     .refuses(&[ErrorCode::ProofInvalid, ErrorCode::PinNotSecure, ErrorCode::Throttled])
 }

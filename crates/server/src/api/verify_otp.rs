@@ -59,7 +59,7 @@ fn documentation() -> Documentation {
                     and null mean the default.",
             },
         },
-    }))
+    }), json!({ "otp": "123456", "types": ["device-totp", "account"] }))
     .answer(StatusCode::NO_CONTENT, "The code is good, and is spent now")
     .refuses(&[ErrorCode::OtpInvalid, ErrorCode::Throttled])
 }

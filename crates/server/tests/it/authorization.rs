@@ -10,8 +10,8 @@ use einmal::api::{admin, router};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// What anybody may read: pages, which know no account.
-const PUBLIC: [&str; 1] = ["/docs/errors"];
+/// What anybody may read: documents about the API, which know no account.
+const PUBLIC: [&str; 3] = ["/docs", "/docs/errors", "/openapi.json"];
 
 /// What stands for the id of a resource.
 pub(crate) const ID: &str = "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60";
@@ -157,11 +157,15 @@ async fn no_operation_goes_on_without_a_linked_identity_that_is_demanded_91() {
 }
 
 #[tokio::test]
-async fn what_is_public_is_a_page_and_nothing_else() {
+async fn what_is_public_is_a_document_that_is_the_same_for_everybody() {
     let service = service().await;
     for path in PUBLIC {
-        let answer = service.client.get(service.url(path)).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+        let asked = |request: reqwest::RequestBuilder| async { request.send().await.unwrap() };
+        let anybody = asked(service.client.get(service.url(path))).await;
+        assert_eq!(anybody.status(), 200);
+        let kind = anybody.headers()["content-type"].to_str().unwrap().to_owned();
+        assert!(kind.starts_with("text/html") || kind == "application/json", "{path}: {kind}");
+        let alice = asked(service.client.get(service.url(path)).bearer_auth(service.token("alice"))).await;
+        assert_eq!(anybody.text().await.unwrap(), alice.text().await.unwrap(), "{path}");
     }
 }

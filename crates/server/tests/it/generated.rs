@@ -122,3 +122,35 @@ fn verify_otp_is_described_as_it_is() {
     assert_eq!(refused["description"], "`otp-invalid`: Code not valid");
     assert!(refused["headers"]["Retry-After"].is_object() && refused["headers"]["Request-Id"].is_object());
 }
+
+#[tokio::test]
+async fn the_document_and_the_page_are_served_as_they_are_made() {
+    let service = Service::start().await;
+    let get = |path: &str| service.client.get(service.url(path)).send();
+    let served = get("/openapi.json").await.unwrap();
+    assert_eq!(served.headers()["content-type"], "application/json");
+    let served: Value = serde_json::from_str(&served.text().await.unwrap()).unwrap();
+    assert_eq!(served, document());
+
+    let page = get("/docs").await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let page = page.text().await.unwrap();
+    for item in document()["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(page.contains(&format!("<section id=\"{id}\">")), "{id}");
+        }
+    }
+    let links = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    for link in links.filter(|link| link.starts_with('/')).collect::<BTreeSet<_>>() {
+        let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+        let target = get(path).await.unwrap();
+        assert_eq!(target.status(), 200, "{link}");
+        let is_there = target.text().await.unwrap().contains(&format!("id=\"{anchor}\""));
+        assert!(anchor.is_empty() || is_there, "{link}");
+    }
+}

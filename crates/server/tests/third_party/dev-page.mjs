@@ -44,6 +44,12 @@ for (const card of await cards.all()) {
 const verify = cards.first();
 await verify.locator('textarea').fill('{"otp":"{created}","types":["account","login"]}');
 seen.created = [await press(verify, click), await press(verify, key)];
+// The pages that do without a script.
+seen.pages = [];
+for (const path of ['/docs', '/docs/errors']) {
+  await page.goto(new URL(path, url).href);
+  seen.pages.push(await page.evaluate(() => document.documentElement.scrollWidth));
+}
 seen.hosts = [...seen.hosts];
 console.log(JSON.stringify(seen));
 await browser.close();
