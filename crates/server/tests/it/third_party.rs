@@ -8,6 +8,7 @@ mod opaque_tokens;
 mod openid_provider;
 mod password_hashes;
 mod proxies;
+mod schemathesis;
 
 use std::path::PathBuf;
 
