@@ -4,6 +4,7 @@ use crate::accounts::{Accounts, IssuerNames};
 use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
+use crate::trace::Tracer;
 use einmal_core::Entropy;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
@@ -23,4 +24,5 @@ pub struct Context {
     pub policy: Arc<Policy>,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,
+    pub tracer: Tracer,
 }

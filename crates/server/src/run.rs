@@ -9,15 +9,18 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Limits, Refuse, Shutdown};
+use crate::metrics::Metrics;
 use crate::store::sqlite::{self, Migration, SqliteStore};
 use crate::store::{Store, StoreError, claim_property};
+use crate::trace::{self, Tracer};
 use axum::Router;
 use einmal_core::Entropy;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 /// Who may open a store: what was made for trying out has an account that everybody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub enum StartError {
     Issuers(#[from] SettingsError),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    #[error("log.otlp: {0}")]
+    Traces(reqwest::Error),
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
 }
@@ -73,9 +78,11 @@ pub async fn open_accounts(
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
     let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&store.sqlite_path, migration)?);
+    let metrics = Arc::new(Metrics::default());
+    let opened: Arc<dyn Store> =
+        Arc::new(SqliteStore::open_counted(&store.sqlite_path, migration, &metrics.store)?);
     check_purpose(&opened, purpose, name).await?;
-    Accounts::open(opened, keyring, entropy).await.map_err(failed)
+    Accounts::open_counted(opened, keyring, entropy, metrics).await.map_err(failed)
 }
 
 async fn check_purpose(
@@ -99,6 +106,7 @@ pub struct Running {
     pub management_address: SocketAddr,
     pub shutdown: Shutdown,
     listeners: JoinSet<()>,
+    exporter: Option<JoinHandle<()>>,
     /// Dropped last: the store finishes what it has taken.
     accounts: Accounts,
 }
@@ -111,6 +119,10 @@ impl Running {
     /// Returns when the shutdown is over.
     pub async fn finished(mut self) {
         while self.listeners.join_next().await.is_some() {}
+        if let Some(exporter) = self.exporter {
+            // A collector that does not answer must not hold the end up.
+            let _ = timeout(trace::FLUSH, exporter).await;
+        }
     }
 }
 
@@ -150,7 +162,10 @@ impl Parts {
     ) -> Result<Running, StartError> {
         let Self { config, clock, entropy, accounts, listener, shutdown } = self;
         let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
-        let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
+        let metrics = Arc::clone(accounts.metrics());
+        let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
+        let exporter = config.log.otlp.map(|endpoint| trace::start(endpoint, metrics.spans.clone()));
+        let (exporter, exporting) = exporter.transpose().map_err(StartError::Traces)?.unzip();
         let ready =
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
         let address = local_address(&listener);
@@ -165,6 +180,7 @@ impl Parts {
             administrators: config.administrators,
             policy: Arc::new(config.policy),
             says_throttled: config.throttle_status == 429,
+            tracer: Tracer::new(exporter),
         });
 
         let mut routes = router::routes();
@@ -176,7 +192,8 @@ impl Parts {
         if management.is_none() {
             routes.append(&mut management_routes);
         }
-        let limits = Limits { connections: config.http.max_connections, ..Limits::default() };
+        let open = metrics.connections.clone();
+        let limits = Limits { connections: config.http.max_connections, open, ..Limits::default() };
         let refuse: Arc<dyn Refuse> = Arc::clone(&context) as _;
         let mut listeners = JoinSet::new();
         let public = wrap(router::build(Arc::clone(&context), routes));
@@ -192,7 +209,7 @@ impl Parts {
             return Err(error.into());
         }
         spawn_refresh(verifier, shutdown.clone());
-        Ok(Running { address, management_address, shutdown, listeners, accounts })
+        Ok(Running { address, management_address, shutdown, listeners, exporter: exporting, accounts })
     }
 }
 

@@ -3,7 +3,9 @@
 
 use super::password_hash::{HashingError, PasswordHash, Place, hash_argon2id};
 use super::{Accounts, Outcome, UpdateError};
-use einmal_core::account::{Account, AccountId, ProofKind, Reservation, StoredHash, Wait};
+use crate::metrics::Stage;
+use crate::trace;
+use einmal_core::account::{Account, AccountId, ProofKind, Reservation, Reserved, StoredHash, Wait};
 use einmal_core::policy::Policy;
 use einmal_core::{Entropy, Timestamp};
 use std::sync::Arc;
@@ -62,9 +64,11 @@ impl Accounts {
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
         // Before anything is counted: who is turned away here has not tried.
-        let place = self.hashing().enter()?;
+        let place = self.hashing().enter().inspect_err(|_| {
+            self.metrics().hashing.refused.inc();
+        })?;
         let attempt = Attempt { accounts: self.clone(), id, now, policy, place, then: Arc::new(then) };
-        let proof = tokio::spawn(async move {
+        let proof = tokio::spawn(trace::carried(async move {
             let offered = [(ProofKind::Password, offered.password), (ProofKind::Pin, offered.pin)];
             let mut proof = None;
             for (kind, secret) in offered {
@@ -80,7 +84,7 @@ impl Accounts {
                 };
             }
             Ok(proof.unwrap_or(Proof::Wrong))
-        });
+        }));
         proof.await.map_err(|_| UpdateError::Panicked)?
     }
 }
@@ -105,11 +109,19 @@ impl<F> Attempt<F> {
         let reserve = move |account: &mut Account| account.reserve(kind, now, &policy);
         let reserved = match self.accounts.update_or_create(self.id.clone(), reserve).await? {
             Reservation::Granted(reserved) => reserved,
-            Reservation::Throttled(wait) => return Ok(Proof::Throttled(wait)),
+            Reservation::Throttled(wait) => {
+                self.accounts.metrics().attempts.throttled(kind.into());
+                return Ok(Proof::Throttled(wait));
+            }
         };
         let (hash, entropy) = (reserved.hash.clone(), self.accounts.entropy());
+        let comparing = self.accounts.metrics().stages.time(Stage::Compare);
         let compared = self.place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
-        let Comparison::Right(rehashed) = compared else { return Ok(Proof::Wrong) };
+        drop(comparing);
+        let Comparison::Right(rehashed) = compared else {
+            self.count_wrong(kind, &reserved);
+            return Ok(Proof::Wrong);
+        };
         let (then, policy) = (Arc::clone(&self.then), Arc::clone(&self.policy));
         let settle = move |account: &mut Account| {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
@@ -117,6 +129,16 @@ impl<F> Attempt<F> {
         };
         let settled = self.accounts.update(self.id.clone(), settle).await?;
         Ok(settled.and_then(|Settled(done)| done).map_or(Proof::Wrong, Proof::Right))
+    }
+
+    fn count_wrong(&self, kind: ProofKind, reserved: &Reserved) {
+        let attempts = &self.accounts.metrics().attempts;
+        if reserved.begins_wait(&self.policy) {
+            attempts.wait_begun(kind.into());
+        }
+        if reserved.kills_pin() {
+            attempts.pin_died();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::throttled::throttled;
 use crate::accounts::{Offered, Proof};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
+use crate::metrics::CodeOutcome;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -78,7 +79,13 @@ async fn create_otp(
         let (code, policy) = (code.clone(), Arc::clone(&policy));
         move |account: &mut Account| account.issue_account_code(code.clone(), now, &policy)
     };
-    match context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await? {
+    let proof = context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await?;
+    context.accounts.metrics().attempts.code(match proof {
+        Proof::Right(_) => CodeOutcome::Created,
+        Proof::Wrong => CodeOutcome::Wrong,
+        Proof::Throttled(_) => CodeOutcome::Throttled,
+    });
+    match proof {
         Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
         Proof::Wrong => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::CredentialsInvalid, wait)),

@@ -5,7 +5,7 @@ use super::create_otp;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
-use super::request::RequestLayer;
+use super::request::{Counted, RequestLayer};
 use super::verify_otp;
 use crate::context::Context;
 use axum::Router;
@@ -42,6 +42,11 @@ impl Route {
         self
     }
 
+    /// What it is counted by: all versions together.
+    fn template(&self) -> String {
+        if self.is_versioned { format!("/user/{{version}}{}", self.path) } else { self.path.to_owned() }
+    }
+
     pub(super) fn documentation(&self) -> &[fn() -> Documentation] {
         &self.documentation
     }
@@ -73,6 +78,8 @@ pub fn routes() -> Vec<Route> {
 /// If two of them have the same path and method, which any test would find.
 pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> Router {
     let mut api = Router::new();
+    let routes: Vec<_> = routes.into_iter().collect();
+    let counted = Counted::new(&context, routes.iter().map(|route| (route.paths(), route.template())));
     for route in routes {
         for path in route.paths() {
             api = api.route(&path, route.methods.clone());
@@ -80,6 +87,6 @@ pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> 
     }
     api.fallback(async || ApiError::new(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(ErrorCode::MethodNotAllowed))
-        .layer(RequestLayer(Arc::clone(&context)))
+        .layer(RequestLayer { context: Arc::clone(&context), operations: Arc::new(counted) })
         .with_state(context)
 }

@@ -10,12 +10,13 @@ use super::router::Route;
 use super::throttled::throttled;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
+use crate::metrics::{Guarded, VerificationOutcome};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verification};
+use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verdict, Verification};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -72,10 +73,15 @@ async fn verify_otp(
 ) -> Result<Response, ApiError> {
     let Request { code, types } = Request::read(&document)?;
     // What cannot be anybody's code is no guess at this account's, and not counted.
-    let Some(code) = code else { return Err(invalid("not 6 to 8 digits")) };
+    let Some(code) = code else {
+        context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
+        return Err(invalid("not 6 to 8 digits"));
+    };
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
-    let decide = move |account: &mut Account| account.verify(&code, types, now, &policy);
-    match context.accounts.update(caller.account().clone(), decide).await? {
+    let decide = move |account: &mut Account| account.verify_telling(&code, types, now, &policy);
+    let verdict = context.accounts.update(caller.account().clone(), decide).await?;
+    count(&context, types, verdict.as_ref());
+    match verdict.map(|verdict| verdict.verification) {
         Some(Verification::Accepted) => {
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("accepted"))).into_response())
         }
@@ -86,6 +92,27 @@ async fn verify_otp(
         }
         Some(Verification::Throttled(wait)) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
         None => Err(invalid("unknown account")),
+    }
+}
+
+/// What became of it, and for which types: the one that took the code, or all that were asked for.
+fn count(context: &Context, asked: OtpTypes, verdict: Option<&Verdict>) {
+    let attempts = &context.accounts.metrics().attempts;
+    let outcome = match verdict.map(|verdict| verdict.verification) {
+        Some(Verification::Accepted) => VerificationOutcome::Accepted,
+        Some(Verification::Refused(Refusal::Wrong)) => VerificationOutcome::Wrong,
+        Some(Verification::Refused(Refusal::Replayed)) => VerificationOutcome::Replayed,
+        Some(Verification::Refused(Refusal::NothingEnrolled)) => VerificationOutcome::NothingEnrolled,
+        Some(Verification::Throttled(_)) => VerificationOutcome::Throttled,
+        None => VerificationOutcome::UnknownAccount,
+    };
+    let accepted_as = verdict.and_then(|verdict| verdict.accepted_as);
+    attempts.verified(accepted_as.map_or(asked, |kind| OtpTypes::NONE.with(kind)), outcome);
+    if let Some(verdict) = verdict {
+        attempts.suspended(verdict.suspends);
+        if verdict.begins_wait {
+            attempts.wait_begun(Guarded::Code);
+        }
     }
 }
 
