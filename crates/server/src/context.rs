@@ -4,6 +4,7 @@ use crate::accounts::{Accounts, IssuerNames};
 use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
+use crate::http::Shutdown;
 use crate::trace::Tracer;
 use einmal_core::Entropy;
 use einmal_core::policy::Policy;
@@ -21,6 +22,8 @@ pub struct Context {
     pub issuer_names: IssuerNames,
     /// `None` if nobody administers accounts over HTTP.
     pub administrators: Option<AdministratorSettings>,
+    /// For whoever waits on a client's behalf.
+    pub shutdown: Shutdown,
     pub policy: Arc<Policy>,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,

@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod http;
 pub mod metrics;
 pub mod process;
+pub mod reload;
 pub mod run;
 pub mod store;
 pub mod telemetry;

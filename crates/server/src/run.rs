@@ -8,8 +8,9 @@ use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
 use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
-use crate::http::{self, Limits, Refuse, Shutdown};
+use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
 use crate::metrics::Metrics;
+use crate::reload;
 use crate::store::sqlite::{self, Migration, SqliteStore};
 use crate::store::{Store, StoreError, claim_property};
 use crate::trace::{self, Tracer};
@@ -57,6 +58,10 @@ pub enum StartError {
     Discovery(#[from] DiscoveryError),
     #[error("log.otlp: {0}")]
     Traces(reqwest::Error),
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    #[error("SIGHUP cannot be caught: {0}")]
+    Signal(io::Error),
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
 }
@@ -133,11 +138,13 @@ pub async fn start(
     entropy: Arc<dyn Entropy>,
     shutdown: Shutdown,
 ) -> Result<Running, StartError> {
+    let tls = config.http.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
+    reload::at_sighup(tls.clone()).map_err(StartError::Signal)?;
     let sealing = Arc::clone(&entropy);
     let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service, sealing).await?;
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
-    let parts = Parts { config, clock, entropy, accounts, listener, shutdown };
+    let parts = Parts { config, clock, entropy, accounts, listener, tls, shutdown };
     parts.start(Vec::new(), Some(management), |router| router).await
 }
 
@@ -148,6 +155,7 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     pub accounts: Accounts,
     pub listener: TcpListener,
+    pub tls: Option<Arc<Tls>>,
     pub shutdown: Shutdown,
 }
 
@@ -160,7 +168,7 @@ impl Parts {
         management: Option<TcpListener>,
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
-        let Self { config, clock, entropy, accounts, listener, shutdown } = self;
+        let Self { config, clock, entropy, accounts, listener, tls, shutdown } = self;
         let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let metrics = Arc::clone(accounts.metrics());
         let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
@@ -170,12 +178,14 @@ impl Parts {
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
         let address = local_address(&listener);
         let management_address = management.as_ref().map_or(address, local_address);
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let context = Arc::new(Context {
             clock,
             entropy,
-            public_url: config.http.public_url.unwrap_or_else(|| format!("http://{address}")).into(),
+            public_url: config.http.public_url.unwrap_or_else(|| format!("{scheme}://{address}")).into(),
             tokens: Arc::clone(&verifier) as _,
             accounts: accounts.clone(),
+            shutdown: shutdown.clone(),
             issuer_names: IssuerNames(issuer_names),
             administrators: config.administrators,
             policy: Arc::new(config.policy),
@@ -197,10 +207,13 @@ impl Parts {
         let refuse: Arc<dyn Refuse> = Arc::clone(&context) as _;
         let mut listeners = JoinSet::new();
         let public = wrap(router::build(Arc::clone(&context), routes));
-        listeners.spawn(http::serve(listener, public, Arc::clone(&refuse), limits.clone(), shutdown.clone()));
+        let trusted_proxies = config.http.trusted_proxies;
+        let (front, ending) = (Front { tls, trusted_proxies: trusted_proxies.clone() }, shutdown.clone());
+        listeners.spawn(http::serve(listener, front, public, Arc::clone(&refuse), limits.clone(), ending));
         if let Some(management) = management {
             let private = router::build(context, management_routes);
-            listeners.spawn(http::serve(management, private, refuse, limits, shutdown.clone()));
+            let (front, ending) = (Front { tls: None, trusted_proxies }, shutdown.clone());
+            listeners.spawn(http::serve(management, front, private, refuse, limits, ending));
         }
 
         if let Err(error) = verifier.discover().await {

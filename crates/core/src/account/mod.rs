@@ -2,6 +2,7 @@
 
 mod codes;
 mod credential;
+mod devices;
 mod id;
 mod otp_types;
 mod pin;

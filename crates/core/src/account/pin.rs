@@ -1,5 +1,15 @@
 //! What makes a PIN acceptable. 9,340 of the 10,000 are.
 
+use super::{Account, StoredHash};
+
+impl Account {
+    /// A new PIN lives, whatever the one before it died of.
+    pub fn set_pin(&mut self, hash: StoredHash) {
+        self.pin = Some(hash);
+        self.pin_throttle.clear();
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PinFault {
     #[error("a PIN has exactly 4 digits")]

@@ -44,6 +44,17 @@ pub enum Refusal {
     NothingEnrolled,
 }
 
+impl Refusal {
+    /// For the operator's log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Replayed => "used before",
+            Self::NothingEnrolled => "nothing of these types enrolled",
+        }
+    }
+}
+
 impl Account {
     /// Whether `code` is good for one of the `wanted` types. Everything is compared before anything is decided,
     /// and in the same time whatever matches.

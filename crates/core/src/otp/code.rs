@@ -14,6 +14,8 @@ pub struct Code {
 impl Code {
     pub const MIN_DIGITS: u8 = 6;
     pub const MAX_DIGITS: u8 = 8;
+    /// Characters of a text that may be one: whoever copies a code copies spaces, too, but no page of them.
+    pub const MAX_SENT_LENGTH: usize = 64;
 
     /// Ignores ASCII spaces and hyphens: people copy `123 456`. `None` for what is then no 6 to 8 digits. This
     /// is the only place where they are dropped, so that nothing can see a code in two spellings.

@@ -11,13 +11,19 @@ use einmal_core::policy::Policy;
 use std::sync::Arc;
 
 impl Accounts {
+    /// A change that its owner need not prove anything for; `None` if there is no account.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        id: AccountId,
+        change: impl Fn(&mut Account) -> T + Send + Sync + 'static,
+    ) -> Result<Option<T>, UpdateError> {
+        let changed = self.update(id, move |account| Done(change(account)));
+        Ok(changed.await?.map(|Done(changed)| changed))
+    }
+
     /// Lifts waits and suspensions; `None` if there is no account.
     pub async fn unlock(&self, id: AccountId) -> Result<Option<()>, UpdateError> {
-        let unlocked = self.update(id, |account| {
-            account.unlock();
-            Done(())
-        });
-        Ok(unlocked.await?.map(|Done(())| ()))
+        self.change(id, Account::unlock).await
     }
 
     /// Puts `code` in the place of an earlier `login` code, and tells when it expires; `None` if there is no account.
@@ -28,8 +34,7 @@ impl Accounts {
         now: Timestamp,
         policy: Arc<Policy>,
     ) -> Result<Option<Timestamp>, UpdateError> {
-        let issue = move |account: &mut Account| Done(account.issue_login_code(code.clone(), now, &policy));
-        Ok(self.update(id, issue).await?.map(|Done(expires_at)| expires_at))
+        self.change(id, move |account| account.issue_login_code(code.clone(), now, &policy)).await
     }
 
     /// The account as it is now, without a write.

@@ -2,9 +2,11 @@
 //! `cli` may read or write an account in another way.
 
 mod administer;
+mod change_pin;
 mod check;
 mod description;
 mod encode;
+mod enrol_first;
 mod envelope;
 mod export;
 mod import;
@@ -21,6 +23,7 @@ mod seal;
 mod turns;
 mod update;
 
+pub use change_pin::PinChange;
 pub use check::{Checked, Finding};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,

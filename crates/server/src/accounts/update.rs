@@ -3,7 +3,7 @@
 
 use super::envelope::{Opened, new_account};
 use super::keyring::{Following, LiveKeyring};
-use super::password_hash::{Crowded, HashPool, HashingError, Interrupted};
+use super::password_hash::{Crowded, HashPool, HashingError, Interrupted, Place};
 use super::seal::SealError;
 use super::turns::Turns;
 use crate::metrics::{Metrics, Stage};
@@ -145,6 +145,12 @@ impl Accounts {
     /// Where slow hashing is done.
     pub fn hashing(&self) -> &HashPool {
         &self.inner.hashing
+    }
+
+    pub(super) fn enter_hashing(&self) -> Result<Place, Crowded> {
+        self.inner.hashing.enter().inspect_err(|_| {
+            self.inner.metrics.hashing.refused.inc();
+        })
     }
 
     pub(super) fn entropy(&self) -> Arc<dyn Entropy> {

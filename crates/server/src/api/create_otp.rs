@@ -6,6 +6,7 @@ use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
 use super::issued_code::issued;
 use super::negotiate::AcceptsJson;
+use super::proof::{MAX_PASSWORD_LENGTH, MAX_PIN_LENGTH};
 use super::router::Route;
 use super::throttled::throttled;
 use crate::accounts::{Offered, Proof};
@@ -79,22 +80,20 @@ async fn create_otp(
         let (code, policy) = (code.clone(), Arc::clone(&policy));
         move |account: &mut Account| account.issue_account_code(code.clone(), now, &policy)
     };
-    let proof = context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await?;
+    let account = caller.account().clone();
+    let proof = context.accounts.prove(account, offered, now, policy, |_| true, issue).await?;
     context.accounts.metrics().attempts.code(match proof {
         Proof::Right(_) => CodeOutcome::Created,
-        Proof::Wrong => CodeOutcome::Wrong,
+        Proof::Wrong | Proof::Barred => CodeOutcome::Wrong,
         Proof::Throttled(_) => CodeOutcome::Throttled,
     });
     match proof {
         Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
-        Proof::Wrong => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
+        // There is always room for a code.
+        Proof::Wrong | Proof::Barred => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::CredentialsInvalid, wait)),
     }
 }
-
-/// In characters. A PIN has four, but one that is none is as wrong as another.
-const MAX_PIN_LENGTH: usize = 64;
-const MAX_PASSWORD_LENGTH: usize = 1024;
 
 fn read(document: &Document) -> Result<Offered, ApiError> {
     let members = document.members(&["pin", "password"])?;
@@ -106,8 +105,11 @@ fn read(document: &Document) -> Result<Offered, ApiError> {
     let mut read = |name, longest| {
         members.text(name, 1..=longest, &mut faults).map(|text| Zeroizing::new(text.to_owned()))
     };
-    let offered =
-        Offered { password: read("password", MAX_PASSWORD_LENGTH), pin: read("pin", MAX_PIN_LENGTH) };
+    let offered = Offered {
+        otp: None,
+        password: read("password", MAX_PASSWORD_LENGTH),
+        pin: read("pin", MAX_PIN_LENGTH),
+    };
     faults.finish()?;
     Ok(offered)
 }

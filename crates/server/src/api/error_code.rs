@@ -66,7 +66,7 @@ impl ErrorCode {
 
 error_codes! {
     BadRequest BAD_REQUEST "bad-request", "Request not understood",
-        "The request is not proper HTTP/1.1: its framing is broken or could be read in two ways, or it has no single valid Host. The connection is closed. Check the client or the proxy in between.";
+        "The request is not proper HTTP: its framing is broken or could be read in two ways, or it has no single valid Host. A connection of HTTP/1.1 is closed. Check the client or the proxy in between.";
     TokenMissing UNAUTHORIZED "token-missing", "Access token missing",
         "There is no Authorization header with the scheme Bearer. Send the user's access token.";
     TokenInvalid UNAUTHORIZED "token-invalid", "Access token invalid",
@@ -94,11 +94,11 @@ error_codes! {
     PinNotSecure NOT_ACCEPTABLE "pin-not-secure", "PIN not secure enough",
         "A PIN has four digits, at least three of them different, and is no run upwards or downwards. Nothing was consumed: choose another PIN and use the same code.";
     RequestTimeout REQUEST_TIMEOUT "request-timeout", "Request too slow",
-        "The request did not arrive completely within ten seconds. The connection is closed.";
+        "The request did not arrive completely within ten seconds. A connection of HTTP/1.1 is closed.";
     BodyTooLarge PAYLOAD_TOO_LARGE "body-too-large", "Body too large",
         "A body has at most 16 KiB.";
     UriTooLong URI_TOO_LONG "uri-too-long", "Path too long",
-        "No path of this service is anywhere near that long. The connection is closed.";
+        "No path of this service is anywhere near that long. A connection of HTTP/1.1 is closed.";
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type", "Media type not supported",
         "Send the body as application/json or application/vnd.api+json, in UTF-8 and without a content coding, and say so in one Content-Type header.";
     MalformedJson UNPROCESSABLE_ENTITY "malformed-json", "Malformed JSON",
@@ -114,7 +114,7 @@ error_codes! {
     Throttled TOO_MANY_REQUESTS "throttled", "Too many requests",
         "There have been too many mails or attempts. Wait for as long as the Retry-After header says.";
     HeadersTooLarge REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large", "Header fields too large",
-        "A request has at most 100 header lines and 64 KiB of them. The connection is closed.";
+        "A request has at most 100 header lines and 64 KiB of them. A connection of HTTP/1.1 is closed.";
     Internal INTERNAL_SERVER_ERROR "internal", "Internal error",
         "Something broke in the service. The operator finds the cause in the log under the id of the error.";
     Unavailable SERVICE_UNAVAILABLE "unavailable", "Temporarily unavailable",

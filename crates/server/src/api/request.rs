@@ -3,7 +3,7 @@
 
 use super::error::{ApiError, ErrorCode, JSON_API};
 use crate::context::Context;
-use crate::http::{Refusal, Refuse};
+use crate::http::{ClientAddress, Refusal, Refuse};
 use crate::metrics::{self, Operation};
 use crate::trace::{Answer, Trace, TraceId};
 use axum::body::{Body, Bytes};
@@ -115,6 +115,7 @@ where
             method: method_of(request.method()),
             operation: Arc::clone(operations.of(route.as_ref())),
             route,
+            client: request.extensions().get::<ClientAddress>().copied(),
             started: Instant::now(),
             context: Arc::clone(context),
             inner: self.inner.call(request),
@@ -129,6 +130,7 @@ pub(super) struct Answering<F> {
     method: metrics::Method,
     operation: Arc<Operation>,
     route: Option<MatchedPath>,
+    client: Option<ClientAddress>,
     started: Instant,
     context: Arc<Context>,
     inner: F,
@@ -174,7 +176,7 @@ impl<F> Answering<F> {
             outcome.or_else(|| response.extensions().get::<LoggedOutcome>().map(|outcome| outcome.0));
         let cause = error.as_ref().and_then(ApiError::cause);
         let route = self.route.as_ref().map_or("", MatchedPath::as_str);
-        let (status, took) = (response.status(), self.started.elapsed());
+        let (client, status, took) = (self.client, response.status(), self.started.elapsed());
         self.operation.answered(self.method, status.as_u16(), took);
         let method = self.method.name();
         if let Some(trace) = &self.trace {
@@ -183,13 +185,14 @@ impl<F> Answering<F> {
         }
         let trace_id = self.trace.as_ref().map(|trace| trace.id());
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        log(&Line { id, trace_id, method, route, status, outcome, cause, duration_us });
+        log(&Line { id, trace_id, client, method, route, status, outcome, cause, duration_us });
     }
 }
 
 struct Line<'a> {
     id: &'a str,
     trace_id: Option<TraceId>,
+    client: Option<ClientAddress>,
     method: &'a str,
     route: &'a str,
     status: StatusCode,
@@ -199,15 +202,17 @@ struct Line<'a> {
 }
 
 fn log(line: &Line<'_>) {
-    let Line { id: request_id, trace_id, method, route, status, outcome, cause, duration_us } = *line;
+    let Line { id: request_id, trace_id, client, method, route, status, outcome, cause, duration_us } = *line;
     let (status, outcome) = (status.as_u16(), outcome.unwrap_or("ok"));
     let trace_id = trace_id.map(tracing::field::display);
+    let client = client.map(|client| tracing::field::display(client.0));
     // The cause may come from a library: the formatter escapes what is in a field.
     match cause {
         Some(cause) if status >= 500 => {
             tracing::error!(
                 request_id,
                 trace_id,
+                client,
                 method,
                 route,
                 status,
@@ -220,6 +225,7 @@ fn log(line: &Line<'_>) {
         _ => tracing::info!(
             request_id,
             trace_id,
+            client,
             method,
             route,
             status,
@@ -269,7 +275,7 @@ fn method_of(method: &Method) -> metrics::Method {
 
 /// The same id, headers and log line for what never becomes a request.
 impl Refuse for Context {
-    fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
+    fn refuse(&self, refusal: Refusal, client: ClientAddress) -> Response<Bytes> {
         let error = ApiError::new(match refusal {
             Refusal::BadRequest => ErrorCode::BadRequest,
             Refusal::RequestTimeout => ErrorCode::RequestTimeout,
@@ -282,20 +288,26 @@ impl Refuse for Context {
         *response.status_mut() = error.status();
         response.headers_mut().insert(CONTENT_TYPE, JSON_API);
         insert_headers(response.headers_mut(), &id);
-        if let Some(date) = self.http_date() {
+        if let Some(date) = self.date() {
             response.headers_mut().insert(DATE, date);
         }
         let (status, outcome) = (error.status(), Some(error.code().as_str()));
         self.accounts.metrics().refused(status.as_u16());
-        let (trace_id, cause) = (None, None);
-        log(&Line { id: id_text, trace_id, method: "", route: "", status, outcome, cause, duration_us: 0 });
+        log(&Line {
+            id: id_text,
+            trace_id: None,
+            client: Some(client),
+            method: "",
+            route: "",
+            status,
+            outcome,
+            cause: None,
+            duration_us: 0,
+        });
         response
     }
-}
 
-impl Context {
-    /// RFC 9110 section 5.6.7.
-    fn http_date(&self) -> Option<HeaderValue> {
+    fn date(&self) -> Option<HeaderValue> {
         let seconds = i64::try_from(self.clock.now().seconds()).ok()?;
         let now = jiff::Timestamp::from_second(seconds).ok()?;
         let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;

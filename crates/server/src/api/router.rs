@@ -1,12 +1,15 @@
 //! The whole API on one screen: which route is where, and what is answered where there is none. Paths are matched
 //! as they were sent, so that no other spelling of a version or name reaches an operation.
 
-use super::create_otp;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
 use super::request::{Counted, RequestLayer};
 use super::verify_otp;
+use super::{
+    check_password, check_pin, check_pin_or_password, create_otp, create_totp, delete_device, label_device,
+    list_devices, update_pin,
+};
 use crate::context::Context;
 use axum::Router;
 use axum::routing::MethodRouter;
@@ -69,7 +72,19 @@ impl Route {
 /// The public listener's routes. An operation is one file with a function `route`, which
 /// also describes it, and one line here.
 pub fn routes() -> Vec<Route> {
-    vec![verify_otp::route(), create_otp::route(), error_page::route()]
+    vec![
+        verify_otp::route(),
+        create_otp::route(),
+        create_totp::route(),
+        list_devices::route(),
+        label_device::route(),
+        delete_device::route(),
+        update_pin::route(),
+        check_pin::route(),
+        check_password::route(),
+        check_pin_or_password::route(),
+        error_page::route(),
+    ]
 }
 
 /// Puts routes together with what holds for all of them: ids, headers and log, 404, 405 with `Allow`.

@@ -10,13 +10,13 @@ use super::router::Route;
 use super::throttled::throttled;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::metrics::{Guarded, VerificationOutcome};
+use crate::metrics::VerificationOutcome;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verdict, Verification};
+use einmal_core::account::{Account, OtpType, OtpTypes, Verification};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ fn documentation() -> Documentation {
         "required": ["otp"],
         "properties": {
             "otp": {
-                "type": "string", "minLength": 1, "maxLength": MAX_OTP_LENGTH, "examples": ["123456", "123 456"],
+                "type": "string", "minLength": 1, "maxLength": Code::MAX_SENT_LENGTH, "examples": ["123456", "123 456"],
                 "description": "6 to 8 digits with their leading zeros; spaces and hyphens in it are ignored",
             },
             "types": {
@@ -80,39 +80,14 @@ async fn verify_otp(
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
     let decide = move |account: &mut Account| account.verify_telling(&code, types, now, &policy);
     let verdict = context.accounts.update(caller.account().clone(), decide).await?;
-    count(&context, types, verdict.as_ref());
+    context.accounts.metrics().attempts.decided(types, verdict.as_ref());
     match verdict.map(|verdict| verdict.verification) {
         Some(Verification::Accepted) => {
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("accepted"))).into_response())
         }
-        Some(Verification::Refused(Refusal::Wrong)) => Err(invalid("wrong")),
-        Some(Verification::Refused(Refusal::Replayed)) => Err(invalid("used before")),
-        Some(Verification::Refused(Refusal::NothingEnrolled)) => {
-            Err(invalid("nothing of these types enrolled"))
-        }
+        Some(Verification::Refused(refusal)) => Err(invalid(refusal.reason())),
         Some(Verification::Throttled(wait)) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
         None => Err(invalid("unknown account")),
-    }
-}
-
-/// What became of it, and for which types: the one that took the code, or all that were asked for.
-fn count(context: &Context, asked: OtpTypes, verdict: Option<&Verdict>) {
-    let attempts = &context.accounts.metrics().attempts;
-    let outcome = match verdict.map(|verdict| verdict.verification) {
-        Some(Verification::Accepted) => VerificationOutcome::Accepted,
-        Some(Verification::Refused(Refusal::Wrong)) => VerificationOutcome::Wrong,
-        Some(Verification::Refused(Refusal::Replayed)) => VerificationOutcome::Replayed,
-        Some(Verification::Refused(Refusal::NothingEnrolled)) => VerificationOutcome::NothingEnrolled,
-        Some(Verification::Throttled(_)) => VerificationOutcome::Throttled,
-        None => VerificationOutcome::UnknownAccount,
-    };
-    let accepted_as = verdict.and_then(|verdict| verdict.accepted_as);
-    attempts.verified(accepted_as.map_or(asked, |kind| OtpTypes::NONE.with(kind)), outcome);
-    if let Some(verdict) = verdict {
-        attempts.suspended(verdict.suspends);
-        if verdict.begins_wait {
-            attempts.wait_begun(Guarded::Code);
-        }
     }
 }
 
@@ -127,15 +102,13 @@ struct Request {
     types: OtpTypes,
 }
 
-/// In characters, as sent.
-const MAX_OTP_LENGTH: usize = 64;
 const MAX_TYPES: usize = 16;
 
 impl Request {
     fn read(document: &Document) -> Result<Self, ApiError> {
         let members = document.members(&["otp", "types"])?;
         let mut faults = Faults::default();
-        let otp = members.required_text("otp", 1..=MAX_OTP_LENGTH, &mut faults);
+        let otp = members.required_text("otp", 1..=Code::MAX_SENT_LENGTH, &mut faults);
         let code = otp.and_then(Code::parse);
         let expected = "Must be one of login, account, totp and device-totp.";
         let types: OtpTypes = members

@@ -140,7 +140,8 @@ fn refusal(error: &TokenError) -> ApiError {
     }
 }
 
-fn insufficient_scope(scope: &'static str) -> ApiError {
+/// For operations that find out themselves what a token lacks, too.
+pub(crate) fn insufficient_scope(scope: &'static str) -> ApiError {
     let value = format!(r#"Bearer realm="einmal", error="insufficient_scope", scope="{scope}""#);
     let error =
         ApiError::new(ErrorCode::InsufficientScope).detail(format!("The token lacks the scope {scope}."));

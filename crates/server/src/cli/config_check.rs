@@ -1,12 +1,13 @@
 //! `einmal config check`: whether `serve` would take the configuration. Opens neither store nor network.
 
 use super::{ConfigFile, Failure, say};
+use crate::http::Tls;
 use clap::Args;
 
 /// Check the configuration and report everything that is wrong
 ///
-/// Names the place of each fault and what was expected. Neither the store nor the keyring nor any issuer is
-/// contacted.
+/// Names the place of each fault and what was expected. Certificate and key of TLS are read; neither the store nor
+/// the keyring nor any issuer is contacted.
 #[derive(Args)]
 pub(super) struct CheckCommand {
     #[command(flatten)]
@@ -15,7 +16,13 @@ pub(super) struct CheckCommand {
 
 impl CheckCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        self.config.open()?.service()?;
+        let config = self.config.open()?.service()?;
+        config
+            .http
+            .tls
+            .map(Tls::open)
+            .transpose()
+            .map_err(|error| Failure::Usage(format!("TLS: {error}")))?;
         say("the configuration is fine")
     }
 }

@@ -2,6 +2,7 @@
 
 use super::keys::Key;
 use super::section::Section;
+use crate::http::{TlsFiles, TrustedProxies};
 use std::net::SocketAddr;
 use std::time::Duration;
 use url::Url;
@@ -12,9 +13,11 @@ pub(super) const KEYS: &[Key] = &[
     Key::value("public_url"),
     Key::value("max_connections"),
     Key::value("drain"),
-    Key::unsupported("tls"),
-    Key::unsupported("trusted_proxies"),
+    Key::table("tls", TLS_KEYS),
+    Key::value("trusted_proxies"),
 ];
+
+const TLS_KEYS: &[Key] = &[Key::value("certificate"), Key::value("key")];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
@@ -26,6 +29,9 @@ pub struct Http {
     pub max_connections: u32,
     /// How long new requests are still taken after SIGTERM, while load balancers notice.
     pub drain: Duration,
+    /// Of the public listener alone. What is in the files is checked by whoever opens them.
+    pub tls: Option<TlsFiles>,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// The process must be gone 30 s after SIGTERM, and what is in flight needs the rest.
@@ -47,13 +53,37 @@ pub(super) fn read(section: &mut Section<'_>) -> Http {
         let found = section.shown("drain").unwrap_or_default();
         section.refuse("drain", format!("found {found}, expected at most {LONGEST_DRAIN_SECONDS} seconds"));
     }
+    let trusted_proxies = trusted_proxies(section);
     Http {
+        tls: tls(section),
+        trusted_proxies,
         listen,
         management_listen,
         public_url,
         max_connections: u32::try_from(max_connections).unwrap_or(u32::MAX),
         drain: Duration::from_secs(drain),
     }
+}
+
+fn tls(section: &mut Section<'_>) -> Option<TlsFiles> {
+    let mut tls = section.table("tls")?;
+    for (key, content) in [("certificate", "the chain of certificates"), ("key", "its private key")] {
+        if !tls.has(key) {
+            tls.refuse(key, format!("missing, expected the path of a PEM file with {content}"));
+        }
+    }
+    let (certificate, key) = (tls.path("certificate"), tls.path("key"));
+    Some(TlsFiles { certificate: certificate?, key: key? })
+}
+
+fn trusted_proxies(section: &mut Section<'_>) -> TrustedProxies {
+    let expected = "a list of networks such as [\"10.0.0.0/8\", \"::1\"]";
+    let networks = section.texts("trusted_proxies", expected).unwrap_or_default();
+    TrustedProxies::parse(&networks).unwrap_or_else(|found| {
+        let expected = "an address or a network with nothing behind its prefix, such as 10.0.0.0/8";
+        section.refuse("trusted_proxies", format!("found {found:?}, expected {expected}"));
+        TrustedProxies::default()
+    })
 }
 
 fn address(section: &mut Section<'_>, key: &str, default: ([u8; 4], u16)) -> SocketAddr {

@@ -11,9 +11,10 @@ pub(super) const RECORD: &str = r#"{"id":"demo","email":"demo@example.com","pin"
 pub(super) const DEVICE_SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
 pub(super) const AUTHENTICATOR_SECRET: &str = "KRUGS4ZANFZSAYJAONSWG4TFOQQGM33S";
 
-/// Stand in a body for live codes.
+/// Stand in a body for live codes, and for one that was created against the PIN.
 pub(super) const DEVICE_CODE: &str = "{device}";
 pub(super) const AUTHENTICATOR_CODE: &str = "{app}";
+pub(super) const CREATED_CODE: &str = "{created}";
 
 /// One request that works when it is sent.
 #[derive(Serialize)]
@@ -32,6 +33,7 @@ pub(super) struct Example {
     pub(super) token: &'static str,
 }
 
+/// A `POST` of the demo account's owner.
 const fn user(
     operation: &'static str,
     title: &'static str,
@@ -39,7 +41,18 @@ const fn user(
     path: &'static str,
     body: &'static str,
 ) -> Example {
-    Example { operation, title, status, method: "POST", path, body: Some(body), token: USER_TOKEN }
+    user_with(operation, title, status, "POST", path, Some(body))
+}
+
+const fn user_with(
+    operation: &'static str,
+    title: &'static str,
+    status: u16,
+    method: &'static str,
+    path: &'static str,
+    body: Option<&'static str>,
+) -> Example {
+    Example { operation, title, status, method, path, body, token: USER_TOKEN }
 }
 
 /// For the account `demo`, whose secrets are not told and not changed.
@@ -91,6 +104,62 @@ pub(super) const EXAMPLES: &[Example] = &[
         201,
         "/user/2025-1/user/otp",
         r#"{"password":"einmal und nie wieder"}"#,
+    ),
+    user_with(
+        "UpdateUserPIN",
+        "A new PIN, here the same again, against a code that was created a moment before.",
+        200,
+        "PUT",
+        "/user/2025-1/user/pin",
+        Some(r#"{"data":{"type":"pin","attributes":{"pin":"8299","otp":"{created}"}}}"#),
+    ),
+    user_with("CheckUserPIN", "Whether there is a PIN.", 200, "GET", "/user/2025-1/user/pin", None),
+    user_with(
+        "CheckUserPassword",
+        "Whether there is a password.",
+        200,
+        "GET",
+        "/user/2025-1/user/password",
+        None,
+    ),
+    user_with(
+        "CheckUserPinOrPassword",
+        "Which of them.",
+        200,
+        "GET",
+        "/user/2025-1/user/pin-or-password",
+        None,
+    ),
+    user(
+        "CreateTOTP",
+        "Another device, against the PIN. The same id again replaces it.",
+        201,
+        "/user/2025-1/user/devices/totp",
+        r#"{"data":{"type":"deviceTOTP","id":"5f2f1d0c-7a11-4c56-8f0b-0d6f1a529c1e","attributes":{"pin":"8299"}}}"#,
+    ),
+    user_with(
+        "ListTOTPs",
+        "Its devices, without secrets.",
+        200,
+        "GET",
+        "/user/2025-1/user/devices/totp",
+        None,
+    ),
+    user_with(
+        "LabelTOTP",
+        "A name for the new one.",
+        200,
+        "PATCH",
+        "/user/2025-1/user/devices/totp/5f2f1d0c-7a11-4c56-8f0b-0d6f1a529c1e",
+        Some(r#"{"data":{"type":"deviceTOTP","attributes":{"label":"Glove box"}}}"#),
+    ),
+    user_with(
+        "DeleteTOTP",
+        "Its codes are good no more; sent again, 404.",
+        204,
+        "DELETE",
+        "/user/2025-1/user/devices/totp/5f2f1d0c-7a11-4c56-8f0b-0d6f1a529c1e",
+        None,
     ),
     back_office(
         "Look at an account",

@@ -3,8 +3,9 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{StatusCode, Version};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
@@ -35,7 +36,10 @@ fn names(address: SocketAddr) -> Vec<String> {
 
 fn is_named(request: &Request, names: &[String]) -> bool {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    host.is_some_and(|host| names.iter().any(|name| name.eq_ignore_ascii_case(host)))
+    // HTTP/1.1 has the name in Host, whatever else stands in the first line.
+    let is_http2 = request.version() == Version::HTTP_2;
+    let authority = request.uri().authority().filter(|_| is_http2).map(Authority::as_str);
+    host.or(authority).is_some_and(|host| names.iter().any(|name| name.eq_ignore_ascii_case(host)))
 }
 
 /// As text: this stands in front of the layer that makes error documents.
@@ -46,6 +50,23 @@ fn refusal() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
+
+    #[test]
+    fn the_name_is_that_of_host_and_with_http_2_that_of_the_authority() {
+        let names = names(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let request = |version, authority: &str, host: Option<&str>| {
+            let mut request = Request::builder().version(version).uri(format!("http://{authority}/"));
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            is_named(&request.body(Body::empty()).unwrap(), &names)
+        };
+        let (good, bad) = ("localhost:8080", "rebound.example");
+        assert!(request(Version::HTTP_2, good, None) && !request(Version::HTTP_2, bad, None));
+        assert!(request(Version::HTTP_11, bad, Some(good)) && !request(Version::HTTP_11, good, Some(bad)));
+        assert!(!request(Version::HTTP_11, good, None) && !request(Version::HTTP_2, good, Some(bad)));
+    }
 
     #[test]
     fn a_client_that_leaves_the_port_out_is_answered_where_it_is_the_usual_one() {

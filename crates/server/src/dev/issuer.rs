@@ -17,7 +17,8 @@ use std::sync::Arc;
 pub(super) const AUDIENCE: &str = "einmal";
 const KEY_ID: &str = "dev";
 const TOKEN_TTL_SECONDS: u64 = 3_600;
-const SCOPES: &str = "user:otp:verify user:otp:create";
+const SCOPES: &str = "user:otp:verify user:otp:create user:users.pin:update user:users.pin:check \
+     user:users.password:check user:device-totps:create user:device-totps:delete";
 const CLIENT: &str = "dev";
 /// Its tokens may administer accounts, if they have the scope for it.
 pub(super) const ADMIN_CLIENT: &str = "backoffice";

@@ -1,8 +1,9 @@
 //! What `einmal dev` prints: lines to paste into a shell.
 
 use super::examples::{
-    AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, DEVICE_CODE, DEVICE_SECRET, EXAMPLES, Example,
+    AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, CREATED_CODE, DEVICE_CODE, DEVICE_SECRET, EXAMPLES, Example,
 };
+use super::issuer::USER_TOKEN;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -30,8 +31,9 @@ pub fn lines(address: SocketAddr, einmal: &str) -> String {
 
 fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
     let Example { method, path, body, token, .. } = example;
-    // curl sends POST of itself where there is a body.
-    let method = if body.is_some() && *method == "POST" { String::new() } else { format!("-X {method} ") };
+    // What curl sends of itself.
+    let usual = if body.is_some() { "POST" } else { "GET" };
+    let method = if *method == usual { String::new() } else { format!("-X {method} ") };
     let mut line = format!(
         "curl -i {method}http://{address}{path} \\\n  \
          -H \"Authorization: Bearer $(curl -s 'http://{address}{token}')\""
@@ -40,12 +42,22 @@ fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
         let live_code = |secret: &str| format!("$({einmal} code --secret {secret})");
         let body = body
             .replace('"', "\\\"")
+            .replace(CREATED_CODE, &created(address))
             .replace(DEVICE_CODE, &live_code(DEVICE_SECRET))
             .replace(AUTHENTICATOR_CODE, &live_code(AUTHENTICATOR_SECRET));
         // Writing to a String cannot fail.
         let _ = write!(line, " \\\n  -H 'Content-Type: application/json' \\\n  -d \"{body}\"");
     }
     line
+}
+
+/// What creates a code and leaves nothing of the answer but that.
+fn created(address: SocketAddr) -> String {
+    format!(
+        "$(curl -s http://{address}/user/2025-1/user/otp -H 'Content-Type: application/json' \\\n    \
+         -H \"Authorization: Bearer $(curl -s 'http://{address}{USER_TOKEN}')\" -d '{{\"pin\":\"8299\"}}' \\\n    \
+         | sed 's/.*\"otp\":\"\\([0-9]*\\)\".*/\\1/')"
+    )
 }
 
 /// For a POSIX shell, if it needs it.

@@ -14,7 +14,7 @@ use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
-use crate::http::Shutdown;
+use crate::http::{Shutdown, TrustedProxies};
 use crate::run::{self, Parts, Purpose, Running, StartError};
 use einmal_core::policy::Policy;
 use std::fs::DirBuilder;
@@ -68,7 +68,7 @@ pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running,
     let mut routes = issuer::routes(issuer);
     routes.append(&mut page::routes());
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let parts = Parts { config, clock, entropy, accounts, listener, shutdown };
+    let parts = Parts { config, clock, entropy, accounts, listener, tls: None, shutdown };
     let expose = options.expose;
     Ok(parts.start(routes, None, |router| host::guard(router, address, expose)).await?)
 }
@@ -90,6 +90,8 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             public_url: None,
             max_connections: 1_000,
             drain: Duration::ZERO,
+            tls: None,
+            trusted_proxies: TrustedProxies::default(),
         },
         store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
         keyring: KeyringSource::File(keyring),

@@ -8,15 +8,18 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at a time; further ones wait in the kernel's backlog.
     pub connections: u32,
+    /// For all of a TLS handshake.
+    pub handshake: Duration,
     /// From the first byte of a request's head to its end.
     pub head: Duration,
     /// From the end of the head to the end of the body.
     pub body: Duration,
     /// Between an answer and the next request, and before the first one.
     pub idle: Duration,
-    /// For a client that does not read its answer: without one byte getting through.
+    /// For a client that does not read its answer: without one byte getting through. A stream of HTTP/2 whose
+    /// client does not make room for its answer may wait as long as an idle connection.
     pub write_stall: Duration,
-    /// For reading on after the last answer, see `stream::Stream::poll_shutdown`.
+    /// For reading on after the last answer, see `linger`.
     pub linger: Duration,
     /// Tells how many connections there are.
     pub open: Gauge,
@@ -26,6 +29,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             body: Duration::from_secs(10),
             idle: Duration::from_secs(75),
@@ -38,3 +42,6 @@ impl Default for Limits {
 
 /// Bytes of a request line and its header lines together.
 pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Lines of a head, without the first one. hyper has the same limit for HTTP/1.1.
+pub(super) const MAX_HEADER_LINES: usize = 100;

@@ -2,18 +2,28 @@
 //! that loses no request. It knows no route, and answers by itself only what is no proper request.
 
 mod chunks;
+mod client_address;
 mod connection;
 mod deadline;
 mod exchange;
 mod head;
+mod host;
+mod http1;
+mod http2;
 mod limits;
+mod linger;
+mod preface;
 mod refusal;
 mod shutdown;
 mod stream;
+mod tls;
+mod tls_records;
 
+pub use client_address::{ClientAddress, TrustedProxies};
 pub use limits::Limits;
 pub use refusal::{Refusal, Refuse};
 pub use shutdown::{DEFAULT_DRAIN, Shutdown, Signals};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::metrics::Gauge;
 use axum::Router;
@@ -39,9 +49,17 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// What is between clients and a listener. By default nothing.
+#[derive(Clone, Default)]
+pub struct Front {
+    pub tls: Option<Arc<Tls>>,
+    pub trusted_proxies: TrustedProxies,
+}
+
 /// Serves `router` on `listener` until `shutdown` is over: at its end every connection is closed.
 pub async fn serve(
     listener: TcpListener,
+    front: Front,
     router: Router,
     refuse: Arc<dyn Refuse>,
     limits: Limits,
@@ -49,7 +67,7 @@ pub async fn serve(
 ) {
     let connections = limits.connections;
     let permits = Arc::new(Semaphore::new(connections as usize));
-    let server = Server { router, refuse, limits: Arc::new(limits), shutdown: shutdown.clone() };
+    let server = Server::new(front, router, refuse, limits, shutdown.clone());
     let deadline = tokio::select! {
         biased;
         deadline = shutdown.closing() => deadline,
@@ -71,7 +89,7 @@ async fn accept_forever(listener: &TcpListener, permits: &Arc<Semaphore>, server
     while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => break spawn(stream, permit, server),
+                Ok((stream, peer)) => break spawn(stream, peer, permit, server),
                 Err(error) => failures.pause(&error).await,
             }
         }
@@ -92,9 +110,9 @@ async fn accept_backlog(
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         };
         match listener.accept() {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 stream.set_nonblocking(true)?;
-                spawn(TcpStream::from_std(stream)?, permit, server);
+                spawn(TcpStream::from_std(stream)?, peer, permit, server);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) if is_of_one_connection(&error) => {}
@@ -103,13 +121,13 @@ async fn accept_backlog(
     }
 }
 
-fn spawn(stream: TcpStream, permit: OwnedSemaphorePermit, server: &Server) {
+fn spawn(stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, server: &Server) {
     // Answers are written whole, so there is nothing to gather; an error means that the client is gone again.
     let _ = stream.set_nodelay(true);
     let server = server.clone();
     let counted = Counted::new(&server.limits.open);
     tokio::spawn(async move {
-        connection::serve(stream, server).await;
+        connection::serve(stream, peer.ip(), server).await;
         drop((permit, counted));
     });
 }

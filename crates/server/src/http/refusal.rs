@@ -1,9 +1,12 @@
 //! What the connection answers without asking any route: broken framing, slow and oversized requests. hyper
 //! answers some of these itself, with nothing but a status: such an answer is recognised and replaced by ours.
 
+use super::client_address::ClientAddress;
 use axum::body::Bytes;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH};
 use axum::http::{HeaderValue, Response};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Why a request is refused before it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +21,37 @@ pub enum Refusal {
     HeadersTooLarge,
 }
 
-/// Makes the answer to a refusal. It is sent as it is, with `Connection: close`.
+/// Makes what is answered without a route.
 pub trait Refuse: Send + Sync {
-    fn refuse(&self, refusal: Refusal) -> Response<Bytes>;
+    /// It is sent as it is, with `Connection: close` where there is such a thing.
+    fn refuse(&self, refusal: Refusal, client: ClientAddress) -> Response<Bytes>;
+
+    /// The value of Date, RFC 9110 section 5.6.7, for answers that hyper does not write.
+    fn date(&self) -> Option<HeaderValue>;
 }
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-pub(super) fn response(refuse: &dyn Refuse, refusal: Refusal) -> Response<Bytes> {
-    let mut response = refuse.refuse(refusal);
-    response.headers_mut().insert(CONNECTION, CLOSE);
-    response
+/// Refuses what one connection brings. What it says about its client is not read any more by then.
+pub(super) struct OfPeer {
+    pub(super) refuse: Arc<dyn Refuse>,
+    pub(super) peer: IpAddr,
 }
 
-/// The same as it goes over the wire, for where hyper does not write it.
-pub(super) fn wire_format(refuse: &dyn Refuse, refusal: Refusal) -> Vec<u8> {
-    let mut response = response(refuse, refusal);
+impl OfPeer {
+    pub(super) fn response(&self, refusal: Refusal) -> Response<Bytes> {
+        let mut response = self.refuse.refuse(refusal, ClientAddress(self.peer));
+        response.headers_mut().insert(CONNECTION, CLOSE);
+        response
+    }
+
+    /// The same as it goes over the wire, for where hyper does not write it.
+    pub(super) fn wire_format(&self, refusal: Refusal) -> Vec<u8> {
+        wire_format(self.response(refusal))
+    }
+}
+
+fn wire_format(mut response: Response<Bytes>) -> Vec<u8> {
     let length = HeaderValue::from(response.body().len());
     response.headers_mut().insert(CONTENT_LENGTH, length);
     let status = response.status();

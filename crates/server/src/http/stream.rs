@@ -5,8 +5,12 @@ use super::chunks::{ChunkScan, Chunks};
 use super::deadline::Deadline;
 use super::exchange::{Exchange, Framing};
 use super::head::HeadScan;
+use super::http1::Opening;
 use super::limits::{Limits, MAX_HEAD_BYTES};
-use super::refusal::{self, Refusal, Refuse};
+use super::linger::Linger;
+use super::preface::{self, PREFACE, Preface};
+use super::refusal::{self, OfPeer, Refusal};
+use axum::body::Bytes;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +25,12 @@ pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
 
 /// Where in the sequence of requests the next byte from the client belongs.
 enum Phase {
+    /// At the very beginning, with so many bytes of HTTP/2's preface.
+    Opening {
+        seen: usize,
+    },
+    /// It is another protocol: hyper gets nothing of it, and leaves the transport alone.
+    Http2,
     Head(HeadScan),
     /// The head is hyper's, which has not called the service with it yet.
     Parsing {
@@ -41,14 +51,13 @@ enum Wait {
 pub(super) struct Stream<T> {
     transport: T,
     exchange: Arc<Exchange>,
-    refuse: Arc<dyn Refuse>,
+    refuse: OfPeer,
     limits: Arc<Limits>,
     phase: Phase,
     /// Bytes behind a head, of a client that does not wait for answers.
-    held: Vec<u8>,
+    held: Bytes,
     reading: Deadline<Wait>,
-    writing: Deadline<()>,
-    lingering: Deadline<()>,
+    linger: Linger,
     /// Our own refusal instead of hyper's, and how much of it is written.
     replacement: Option<(Vec<u8>, usize)>,
 }
@@ -56,22 +65,35 @@ pub(super) struct Stream<T> {
 impl<T: Transport> Stream<T> {
     pub(super) fn new(
         transport: T,
+        opening: Opening,
         exchange: Arc<Exchange>,
-        refuse: Arc<dyn Refuse>,
+        refuse: OfPeer,
         limits: Arc<Limits>,
     ) -> Self {
+        let phase = match opening {
+            Opening::IsHttp1 => Phase::Head(HeadScan::new()),
+            Opening::MayBeHttp2 => Phase::Opening { seen: 0 },
+        };
         Self {
             transport,
             exchange,
             refuse,
             limits,
-            phase: Phase::Head(HeadScan::new()),
-            held: Vec::new(),
+            phase,
+            held: Bytes::new(),
             reading: Deadline::new(),
-            writing: Deadline::new(),
-            lingering: Deadline::new(),
+            linger: Linger::new(),
             replacement: None,
         }
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self.phase, Phase::Http2)
+    }
+
+    /// The transport, and what has been read from it and not been handed over.
+    pub(super) fn into_read(self) -> (T, Bytes) {
+        (self.transport, self.held)
     }
 
     /// How many of `bytes` hyper may have now: all, or those up to the end of a head.
@@ -89,7 +111,9 @@ impl<T: Transport> Stream<T> {
                     }
                 },
                 // hyper asks for more of a head that we have seen end. Whoever is right, the rest is not safe.
-                Phase::Parsing { .. } => return Err(io::Error::from(io::ErrorKind::InvalidData)),
+                Phase::Parsing { .. } | Phase::Opening { .. } | Phase::Http2 => {
+                    return Err(io::Error::from(io::ErrorKind::InvalidData));
+                }
                 Phase::Body(left) => {
                     let here = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     at += here;
@@ -130,13 +154,15 @@ impl<T: Transport> Stream<T> {
     /// There is nothing to read. Ready without a byte is the end of the stream for hyper.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (wait, limit) = match &self.phase {
-            Phase::Head(scan) if scan.is_empty() => {
+            _ if self.is_between_requests() => {
                 if self.exchange.is_closing() && !self.transport.has_unread() {
                     return Poll::Ready(Ok(()));
                 }
                 (Wait::Request, self.limits.idle)
             }
-            Phase::Head(_) | Phase::Parsing { .. } => (Wait::Head, self.limits.head),
+            Phase::Head(_) | Phase::Parsing { .. } | Phase::Opening { .. } | Phase::Http2 => {
+                (Wait::Head, self.limits.head)
+            }
             Phase::Body(_) | Phase::Chunks(_) => (Wait::Body, self.limits.body),
         };
         ready!(self.reading.poll(cx, wait, limit));
@@ -144,7 +170,7 @@ impl<T: Transport> Stream<T> {
             Wait::Request => Poll::Ready(Ok(())),
             Wait::Head => {
                 // Into the empty buffer of the socket, or else not at all: nothing is waited for here.
-                let answer = refusal::wire_format(&*self.refuse, Refusal::RequestTimeout);
+                let answer = self.refuse.wire_format(Refusal::RequestTimeout);
                 let _ = Pin::new(&mut self.transport).poll_write(cx, &answer);
                 Poll::Ready(Ok(()))
             }
@@ -154,26 +180,17 @@ impl<T: Transport> Stream<T> {
     }
 
     fn poll_read_held(&mut self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         let offered = held.get(..held.len().min(buffer.remaining())).unwrap_or_default();
         let taken = self.account(offered)?;
-        let (handed, rest) = held.split_at(taken);
-        buffer.put_slice(handed);
-        self.held = rest.to_vec();
+        buffer.put_slice(&held.split_to(taken));
+        // The rest is not copied: a client could have that done for each of thousands of tiny requests.
+        self.held = held;
         Ok(())
     }
 
     fn poll_write_bounded(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.transport).poll_write(cx, bytes) {
-            Poll::Ready(written) => {
-                self.writing.stop();
-                Poll::Ready(written)
-            }
-            Poll::Pending => {
-                ready!(self.writing.poll(cx, (), self.limits.write_stall));
-                Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)))
-            }
-        }
+        self.linger.poll_write(&mut self.transport, cx, &self.limits, bytes)
     }
 
     fn poll_write_replacement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -211,9 +228,38 @@ impl<T: Transport> Stream<T> {
         }
     }
 
+    fn is_between_requests(&self) -> bool {
+        match &self.phase {
+            Phase::Opening { seen } => *seen == 0,
+            Phase::Head(scan) => scan.is_empty(),
+            _ => false,
+        }
+    }
+
     /// All that was sent has been read and understood.
     fn is_clean(&self) -> bool {
-        self.held.is_empty() && matches!(&self.phase, Phase::Head(scan) if scan.is_empty())
+        self.held.is_empty() && self.is_between_requests()
+    }
+
+    /// What the first bytes mean. With `Some`, none of `fresh` is for hyper yet.
+    fn open(&mut self, seen: usize, fresh: &[u8]) -> Option<io::Result<()>> {
+        let verdict = preface::follow(seen, fresh);
+        self.phase = match verdict {
+            Preface::No => Phase::Head(HeadScan::new()),
+            Preface::Begun(seen) => Phase::Opening { seen },
+            Preface::Whole => Phase::Http2,
+        };
+        let put_off = || [PREFACE.get(..seen).unwrap_or_default(), fresh].concat().into();
+        match verdict {
+            Preface::No if seen == 0 => return None,
+            Preface::No => self.held = put_off(),
+            Preface::Begun(_) => {}
+            Preface::Whole => {
+                self.held = put_off();
+                return Some(Err(io::Error::from(io::ErrorKind::Unsupported)));
+            }
+        }
+        Some(Ok(()))
     }
 }
 
@@ -225,19 +271,30 @@ impl<T: Transport> AsyncRead for Stream<T> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.settle();
-        if !this.held.is_empty() {
-            return Poll::Ready(this.poll_read_held(buffer));
+        loop {
+            if !this.held.is_empty() {
+                return Poll::Ready(this.poll_read_held(buffer));
+            }
+            let before = buffer.filled().len();
+            let Poll::Ready(read) = Pin::new(&mut this.transport).poll_read(cx, buffer) else {
+                return this.wait(cx);
+            };
+            read?;
+            let fresh = buffer.filled().get(before..).unwrap_or_default();
+            if let Phase::Opening { seen } = this.phase
+                && let Some(opened) = this.open(seen, fresh)
+            {
+                buffer.set_filled(before);
+                opened?;
+                continue;
+            }
+            let taken = this.account(fresh)?;
+            if taken < fresh.len() {
+                this.held = Bytes::copy_from_slice(fresh.get(taken..).unwrap_or_default());
+            }
+            buffer.set_filled(before + taken);
+            return Poll::Ready(Ok(()));
         }
-        let before = buffer.filled().len();
-        let Poll::Ready(read) = Pin::new(&mut this.transport).poll_read(cx, buffer) else {
-            return this.wait(cx);
-        };
-        read?;
-        let fresh = buffer.filled().get(before..).unwrap_or_default();
-        let taken = this.account(fresh)?;
-        this.held.extend_from_slice(fresh.get(taken..).unwrap_or_default());
-        buffer.set_filled(before + taken);
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -246,7 +303,7 @@ impl<T: Transport> AsyncWrite for Stream<T> {
         if self.replacement.is_none()
             && let Some(refusal) = self.refusal_in(bytes)
         {
-            let answer = refusal::wire_format(&*self.refuse, refusal);
+            let answer = self.refuse.wire_format(refusal);
             self.replacement = Some((answer, 0));
         }
         if self.replacement.is_some() {
@@ -260,26 +317,12 @@ impl<T: Transport> AsyncWrite for Stream<T> {
         Pin::new(&mut self.transport).poll_flush(cx)
     }
 
-    /// Says that nothing more is coming, and reads on for a while: closing a socket with unread bytes in it
-    /// resets it, and the answer may be lost on its way.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        ready!(Pin::new(&mut this.transport).poll_shutdown(cx))?;
-        let mut discarded = [0; 4096];
-        loop {
-            let mut buffer = ReadBuf::new(&mut discarded);
-            match Pin::new(&mut this.transport).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    if this.lingering.poll(cx, (), this.limits.linger).is_ready() {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Poll::Pending if !this.is_clean() => {
-                    ready!(this.lingering.poll(cx, (), this.limits.linger));
-                    return Poll::Ready(Ok(()));
-                }
-                Poll::Ready(_) | Poll::Pending => return Poll::Ready(Ok(())),
-            }
+        if this.is_http2() {
+            return Poll::Ready(Ok(()));
         }
+        let is_clean = this.is_clean();
+        this.linger.poll_shutdown(&mut this.transport, cx, &this.limits, is_clean)
     }
 }

@@ -1,7 +1,7 @@
 //! What became of attempts. It tells an attack from a bad day, and never whose account is attacked.
 
 use super::labels::{Labels, labelled};
-use einmal_core::account::{OtpType, OtpTypes, ProofKind};
+use einmal_core::account::{OtpType, OtpTypes, ProofKind, Refusal, Verdict, Verification};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
@@ -104,6 +104,26 @@ impl Attempts {
         attempts
     }
 
+    /// A code that was offered for one of the `asked` types; `None` if there is no account.
+    pub fn decided(&self, asked: OtpTypes, verdict: Option<&Verdict>) {
+        let outcome = match verdict.map(|verdict| verdict.verification) {
+            Some(Verification::Accepted) => VerificationOutcome::Accepted,
+            Some(Verification::Refused(Refusal::Wrong)) => VerificationOutcome::Wrong,
+            Some(Verification::Refused(Refusal::Replayed)) => VerificationOutcome::Replayed,
+            Some(Verification::Refused(Refusal::NothingEnrolled)) => VerificationOutcome::NothingEnrolled,
+            Some(Verification::Throttled(_)) => VerificationOutcome::Throttled,
+            None => VerificationOutcome::UnknownAccount,
+        };
+        let accepted_as = verdict.and_then(|verdict| verdict.accepted_as);
+        self.verified(accepted_as.map_or(asked, |kind| OtpTypes::NONE.with(kind)), outcome);
+        if let Some(verdict) = verdict {
+            self.suspended_secrets.inc_by(verdict.suspends);
+            if verdict.begins_wait {
+                self.wait_begun(Guarded::Code);
+            }
+        }
+    }
+
     /// `types`: the one that took the code, or else those that were asked for.
     pub fn verified(&self, types: OtpTypes, outcome: VerificationOutcome) {
         if let Some(counter) = self.verification(types, outcome) {
@@ -142,11 +162,6 @@ impl Attempts {
 
     pub fn wait_begun(&self, of: Guarded) {
         of.pick(&self.waits).inc();
-    }
-
-    /// So many enrolled secrets accept nothing any more.
-    pub fn suspended(&self, secrets: u64) {
-        self.suspended_secrets.inc_by(secrets);
     }
 
     pub fn pin_died(&self) {

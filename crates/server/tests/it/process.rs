@@ -16,3 +16,4 @@ mod rotation;
 mod serve;
 mod shutdown;
 mod store_commands;
+mod tls;

@@ -1,30 +1,34 @@
 //! Many requests at the same moment. However they fall, one code is accepted once, and guesses are counted.
 
+use crate::api::devices::device_request;
 use crate::api::{OTHER_SECRET, credential, issued};
 use crate::harness::is_long;
 use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::{Answer, Client};
-use einmal_core::account::Account;
+use einmal_core::account::{Account, check_pin};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::Barrier;
-use tokio::task::JoinSet;
 
-/// Sends the requests at once, each on a connection of its own.
+/// Sends the requests at once, each on a connection of its own. The answers are in their order.
 async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(requests.len()));
-    let mut clients = JoinSet::new();
+    let mut clients = Vec::with_capacity(requests.len());
     for (address, request) in requests {
         let start = Arc::clone(&start);
-        clients.spawn(async move {
+        clients.push(tokio::spawn(async move {
             let mut client = Client::connect(address).await;
             start.wait().await;
             client.request(request).await
-        });
+        }));
     }
-    clients.join_all().await
+    let mut answers = Vec::with_capacity(clients.len());
+    for client in clients {
+        answers.push(client.await.unwrap());
+    }
+    answers
 }
 
 fn count(answers: &[Answer], status: u16) -> usize {
@@ -261,4 +265,68 @@ async fn right_pins_at_once_cost_nothing_and_the_last_code_is_good() {
         accepted += usize::from(service.verify("alice", &code).await == 204);
     }
     assert_eq!(accepted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_pins_set_with_one_code_one_is_set_and_it_is_the_winners_8() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    let pins: Vec<_> =
+        (1_000..9_999).map(|pin| pin.to_string()).filter(|pin| check_pin(pin).is_ok()).take(64).collect();
+    let code = service.code(0);
+    let document = |pin| json!({ "data": { "type": "pin", "attributes": { "pin": pin, "otp": code } } });
+    let requests =
+        pins.iter().map(|pin| (service.running.address, service.pin_request("alice", &document(pin))));
+    let answers = all_at_once(requests.collect()).await;
+    assert_eq!((count(&answers, 200), count(&answers, 403)), (1, 63), "{answers:?}");
+    let winner = answers.iter().position(|answer| answer.status == 200).unwrap();
+    assert_eq!(count(&offer(&service, &pins[winner..=winner]).await, 201), 1);
+    assert_eq!(service.failures("alice").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_enrolments_at_once_no_more_are_made_than_there_is_room_for_179() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    service.change("alice", |account| account.registered_at = None).await;
+    let body = json!({ "data": { "type": "deviceTOTP", "attributes": { "pin": "8299" } } }).to_string();
+    let line = "POST /user/2025-1/user/devices/totp";
+    // Few at a time, so that few are throttled: what is raced for is the room.
+    let mut made = 0;
+    for _ in 0..16 {
+        let request = device_request(line, &service.token("alice"), &body);
+        let answers = all_at_once(vec![(service.running.address, request); 4]).await;
+        made += count(&answers, 201);
+        assert_eq!(count(&answers, 201) + count(&answers, 422), 4, "{answers:?}");
+    }
+    assert_eq!(made, 5);
+    assert_eq!(service.look("alice", |account| account.devices.len()).await, 5);
+    assert_eq!(service.proof_failures("alice").await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_uses_of_one_code_through_all_doors_one_is_a_success_9() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    for round in 0..20 {
+        let code = service.code(0);
+        let body = json!({ "data": { "type": "deviceTOTP", "id": format!("738e379f-fe30-45ab-819c-{round:012}"),
+            "attributes": { "otp": code } } });
+        let pin = json!({ "data": { "type": "pin", "attributes": { "pin": "8299", "otp": code } } });
+        let verify = json!({ "otp": code }).to_string();
+        let mut requests = Vec::new();
+        for _ in 0..8 {
+            let token = service.token("alice");
+            requests.push(device_request("POST /user/2025-1/user/devices/totp", &token, &body.to_string()));
+            requests.push(service.pin_request("alice", &pin));
+            requests.push(service.verify_request("alice", &[JSON], &verify));
+        }
+        let requests = requests.into_iter().map(|request| (service.running.address, request));
+        let answers = all_at_once(requests.collect()).await;
+        let successes = answers.iter().filter(|answer| answer.status < 300).count();
+        assert_eq!(successes, 1, "{answers:?}");
+        service.change("alice", |account| account.devices.truncate(1)).await;
+        service.clock.advance(30);
+    }
+    assert_eq!(service.failures("alice").await, 0);
 }

@@ -7,6 +7,7 @@ mod jose;
 mod opaque_tokens;
 mod openid_provider;
 mod password_hashes;
+mod proxies;
 
 use std::path::PathBuf;
 

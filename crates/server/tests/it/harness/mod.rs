@@ -1,6 +1,7 @@
 //! What tests are made of: a service with its own store and clock, an issuer that obeys, and the program.
 
 pub(crate) mod back_office;
+pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod collector;
 pub(crate) mod installation;

@@ -25,6 +25,10 @@ pub(crate) const VERIFY: &str = "/user/2025-1/user/otp/verify";
 /// The demo device's; 20 bytes.
 pub(crate) const SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
 
+/// Of a user's token: everything that users may do.
+const SCOPES: &str = "user:otp:verify user:otp:create user:users.pin:update user:users.pin:check \
+     user:users.password:check user:device-totps:create user:device-totps:delete";
+
 pub(crate) struct Service {
     pub(crate) running: Running,
     pub(crate) issuer: Issuer,
@@ -172,7 +176,7 @@ impl Service {
     pub(crate) fn claims(&self, subject: &str) -> Value {
         let now = self.clock.now().seconds();
         json!({
-            "iss": self.issuer.url(), "sub": subject, "aud": "einmal", "scope": "user:otp:verify user:otp:create",
+            "iss": self.issuer.url(), "sub": subject, "aud": "einmal", "scope": SCOPES,
             "client_id": "app", "iat": now, "exp": now + 3_600,
         })
     }

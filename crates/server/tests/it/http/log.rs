@@ -1,13 +1,16 @@
 //! What gets into the log, and what never does.
 
 use super::client::within_patience;
-use super::server::{Server, context, get_request, probe};
+use super::server::{PROBE, Server, context, get_request, probe};
+use super::streams::{JSON, Streams, request};
 use crate::harness::log::Log;
 use axum::body::Body;
 use axum::extract::Request;
 use einmal::api::{admin, router};
+use einmal::http::{Front, Limits, TrustedProxies};
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 use tower::Service;
 
 #[tokio::test]
@@ -74,6 +77,35 @@ async fn line_breaks_and_colours_in_a_cause_are_escaped() {
     let text = Log::text();
     assert!(text.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{text}");
     assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
+}
+
+#[tokio::test]
+async fn the_clients_address_is_the_peers_unless_a_trusted_proxy_tells_another() {
+    Log::capture();
+    let forwarded = |address: &str| {
+        let lines = format!("Host: a\r\nX-Forwarded-For: {address}\r\n");
+        probe("{\"otp\":\"1\"}").replace("Host: a\r\n", &lines)
+    };
+    for (trusted, expected) in
+        [(vec![], "127.0.0.1"), (vec!["10.0.0.0/8"], "127.0.0.1"), (vec!["127.0.0.0/8"], "192.0.2.7")]
+    {
+        Log::capture();
+        let networks: Vec<_> = trusted.into_iter().map(str::to_owned).collect();
+        let trusted_proxies = TrustedProxies::parse(&networks).unwrap();
+        let front = Front { trusted_proxies, ..Front::default() };
+        let server = Server::start_behind(front, Limits::default(), Duration::ZERO).await;
+        let mut client = server.connect().await;
+        assert_eq!(client.request(forwarded("1.1.1.1, 192.0.2.7")).await.status, 204);
+        // Nothing that is broken is believed.
+        let broken = forwarded("192.0.2.7").replace("Host: a\r\n", "Host: a\r\nHost: a\r\n");
+        assert_eq!(client.request(broken).await.status, 400);
+        let (streams, _) = Streams::connect(server.address).await;
+        let headers = [JSON, ("x-forwarded-for", "1.1.1.1, 192.0.2.7")];
+        assert_eq!(streams.request(request("POST", PROBE, &headers), "{\"otp\":\"1\"}").await.status, 204);
+        let requests = Log::lines("request");
+        let clients: Vec<_> = requests.iter().map(|line| line["client"].as_str().unwrap()).collect();
+        assert_eq!(clients, [expected, "127.0.0.1", expected]);
+    }
 }
 
 /// A server may drop the future of a request whose client has gone.

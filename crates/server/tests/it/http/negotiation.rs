@@ -9,7 +9,7 @@ fn with(lines: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_client_does_not_take_is_406_and_nothing_happens() {
+async fn an_answer_that_the_client_does_not_take_is_406_and_nothing_happens_127() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     for accept in ["text/html", "*/*;q=0", "application/json;q=abc", ";;"] {
@@ -27,7 +27,7 @@ async fn an_answer_that_the_client_does_not_take_is_406_and_nothing_happens() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_type_is_415() {
+async fn a_body_of_another_type_is_415_128() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     let of_type = |content_type: &str| probe(OTP).replace("Content-Type: application/json\r\n", content_type);

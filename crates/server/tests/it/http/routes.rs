@@ -4,7 +4,7 @@ use super::client::Client;
 use super::server::{PROBE, Server, context, get_request, probe};
 use einmal::api::management::{self, NotReady, Readiness};
 use einmal::api::router;
-use einmal::http::{Limits, Shutdown, listen, serve};
+use einmal::http::{Front, Limits, Shutdown, listen, serve};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn an_operation_is_there_in_every_version_and_in_no_other() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_404_before_any_token() {
+async fn an_unknown_path_is_404_before_any_token_187() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     for path in [
@@ -53,7 +53,7 @@ async fn an_unknown_path_is_404_before_any_token() {
 }
 
 #[tokio::test]
-async fn a_known_path_with_another_method_is_405_and_says_which_there_are() {
+async fn a_known_path_with_another_method_is_405_and_says_which_there_are_185() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "FOO"] {
@@ -152,7 +152,8 @@ async fn readiness_names_the_parts_that_are_not_ready_and_liveness_is_not_moved_
     let address = listener.local_addr().unwrap();
     let readiness: Arc<dyn Readiness> = Arc::clone(&parts) as _;
     let router = router::build(context().await, management::routes(readiness));
-    tokio::spawn(serve(listener, router, context().await, Limits::default(), Shutdown::new(Duration::ZERO)));
+    let (context, shutdown) = (context().await, Shutdown::new(Duration::ZERO));
+    tokio::spawn(serve(listener, Front::default(), router, context, Limits::default(), shutdown));
     let mut client = Client::connect(address).await;
     for (is_ready, status, body) in [
         (true, 200, "{\"status\":\"ok\"}"),

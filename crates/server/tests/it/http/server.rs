@@ -20,7 +20,7 @@ use einmal::auth::{
 use einmal::clock::{Clock, SystemClock};
 use einmal::context::Context;
 use einmal::entropy::SystemEntropy;
-use einmal::http::{Limits, Shutdown, listen, serve};
+use einmal::http::{Front, Limits, Shutdown, listen, serve};
 use einmal::store::sqlite::SqliteStore;
 use einmal::trace::Tracer;
 use einmal_core::Timestamp;
@@ -51,6 +51,10 @@ impl Server {
     }
 
     pub(crate) async fn start_with(limits: Limits, drain: Duration) -> Self {
+        Self::start_behind(Front::default(), limits, drain).await
+    }
+
+    pub(crate) async fn start_behind(front: Front, limits: Limits, drain: Duration) -> Self {
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
@@ -58,7 +62,7 @@ impl Server {
         let context = context().await;
         let routes = router::routes().into_iter().chain(probes(&calls, &gate));
         let app = router::build(Arc::clone(&context), routes);
-        let task = tokio::spawn(serve(listener, app, context, limits, shutdown.clone()));
+        let task = tokio::spawn(serve(listener, front, app, context, limits, shutdown.clone()));
         Self { address, shutdown, calls, gate, task }
     }
 
@@ -87,6 +91,7 @@ pub(crate) async fn context() -> Arc<Context> {
             issuer: "main".into(),
             clients: vec!["backoffice".to_owned()],
         }),
+        shutdown: Shutdown::new(Duration::ZERO),
         policy: Arc::default(),
         says_throttled: false,
         tracer: Tracer::default(),

@@ -15,7 +15,7 @@ fn with_few_descriptors(installation: &Installation) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn running_out_of_descriptors_neither_ends_nor_burns_the_accept_loop() {
+async fn running_out_of_descriptors_neither_ends_nor_burns_the_accept_loop_167() {
     let installation = Installation::with("drain = \"0s\"").await;
     installation.import(device("somebody"));
     let serving = Serving::start(&mut with_few_descriptors(&installation)).await;

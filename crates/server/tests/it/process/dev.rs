@@ -174,6 +174,8 @@ async fn a_page_whose_name_was_pointed_to_loopback_gets_nothing() {
         let answer = client.get(&token).header("host", &host).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{host}");
     }
+    let http2 = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    assert_eq!(http2.get(&token).send().await.unwrap().status(), 200, "HTTP/2 has no Host");
 }
 
 #[tokio::test]

@@ -117,17 +117,17 @@ async fn assert_not_ready_while_it_still_answers(serving: &Serving, token: &str)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_sigterm_no_request_under_load_is_lost_or_reset_and_the_process_exits_with_0() {
+async fn at_sigterm_no_request_under_load_is_lost_or_reset_and_the_process_exits_with_0_169() {
     end_under_load(Signal::TERM).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_sigint_no_request_under_load_is_lost_or_reset_and_the_process_exits_with_0() {
+async fn at_sigint_no_request_under_load_is_lost_or_reset_and_the_process_exits_with_0_169() {
     end_under_load(Signal::INT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_exits_at_once_with_1() {
+async fn a_second_signal_exits_at_once_with_1_169() {
     for second in [Signal::TERM, Signal::INT] {
         let installation = Installation::with("drain = \"20s\"").await;
         let mut serving = installation.serve().await;

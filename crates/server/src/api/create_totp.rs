@@ -1,0 +1,204 @@
+//! `CreateTOTP`: enrols a device, against a proof or right after registration. The secret is in this one answer.
+
+use super::device::TYPE;
+use super::document::Document;
+use super::documentation::Documentation;
+use super::error::{ApiError, ErrorCode, Fault, JSON_API};
+use super::faults::Faults;
+use super::members::Members;
+use super::negotiate::AcceptsJsonApi;
+use super::proof;
+use super::request::LoggedOutcome;
+use super::resource;
+use super::router::Route;
+use super::throttled::throttled;
+use crate::accounts::{Accounts, Offered, Proof};
+use crate::auth::VerifiedToken;
+use crate::auth::caller::{Caller, Operation, insufficient_scope};
+use crate::context::Context;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use einmal_core::account::Account;
+use einmal_core::otp::{Algorithm, Secret, Totp};
+use einmal_core::{Entropy, EntropyError};
+use serde_json::json;
+use std::sync::Arc;
+use uuid::Uuid;
+
+struct CreateTotp;
+
+/// For those who have just registered and have nothing yet.
+const AFTER_LOGIN: &str = "user:device-totps:create-after-login";
+
+impl Operation for CreateTotp {
+    const SCOPE: &'static str = "user:device-totps:create";
+
+    fn is_permitted(token: &VerifiedToken) -> bool {
+        token.has_scope(Self::SCOPE) || token.has_scope(AFTER_LOGIN)
+    }
+}
+
+pub(super) fn route() -> Route {
+    Route::operation("/user/devices/totp", post(create_totp)).describe(documentation)
+}
+
+fn documentation() -> Documentation {
+    let secret = json!({
+        "type": "object",
+        "required": ["secret", "algorithm", "digits", "period"],
+        "properties": {
+            "secret": { "type": "string", "description": "Base32 without padding; shown this once" },
+            "algorithm": { "type": "string", "enum": ["SHA1", "SHA256", "SHA512"] },
+            "digits": { "type": "integer" },
+            "period": { "type": "integer", "description": "Seconds" },
+        },
+    });
+    let mut answer = resource::schema(TYPE, &secret);
+    if let Some(id) = answer.pointer_mut("/properties/data/properties") {
+        id["id"] = json!({ "type": "string", "format": "uuid" });
+    }
+    Documentation::new(
+        Method::POST,
+        "CreateTOTP",
+        "Enrol a device",
+        "A TOTP secret for a mobile app or a car. `otp`, `password` and `pin` are looked at in this order, and one \
+         right value is enough; a code may be of any type, and is spent. Without any of them only within five minutes \
+         of the registration, with the scope `user:device-totps:create-after-login`, and while the account has neither \
+         PIN nor password nor secret. The same `id` again replaces that device.",
+    )
+    .scope(CreateTotp::SCOPE)
+    .scope(AFTER_LOGIN)
+    .body(resource::schema(TYPE, &proof::schema(json!({
+        "algorithm": { "type": ["string", "null"], "enum": ["SHA1", "SHA256", "SHA512", null], "default": "SHA1" },
+        "digits": { "type": ["integer", "null"], "minimum": 6, "maximum": 8, "default": 6 },
+        "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
+    }))))
+    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", answer)
+    .refuses(&[ErrorCode::ProofInvalid, ErrorCode::LimitReached, ErrorCode::Throttled])
+}
+
+async fn create_totp(
+    State(context): State<Arc<Context>>,
+    caller: Caller<CreateTotp>,
+    _: AcceptsJsonApi,
+    document: Document,
+) -> Result<Response, ApiError> {
+    let Request { id, algorithm, digits, period, offered } = Request::read(&document)?;
+    let entropy = context.entropy.as_ref();
+    let made = (|| {
+        let id = id.map_or_else(|| random_uuid(entropy), Ok)?;
+        Ok::<_, EntropyError>((id, Secret::generate(algorithm, entropy)?))
+    })();
+    let (id, secret) = made.map_err(|error| ApiError::internal(error.to_string()))?;
+    // The request's own bounds are those of the secret.
+    let totp = Totp::new(secret, algorithm, digits, period);
+    let totp = totp.map_err(|error| ApiError::internal(error.to_string()))?;
+    match enrol(&context, &caller, id, totp.clone(), offered).await? {
+        Proof::Right(()) => Ok(created(id, &totp)),
+        Proof::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
+        Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
+        Proof::Barred => Err(limit_reached(&context)),
+    }
+}
+
+async fn enrol(
+    context: &Arc<Context>,
+    caller: &Caller<CreateTotp>,
+    id: Uuid,
+    totp: Totp,
+    offered: Offered,
+) -> Result<Proof<()>, ApiError> {
+    let (now, policy) = (caller.now, Arc::clone(&context.policy));
+    let is_after_login = caller.token.has_scope(AFTER_LOGIN) && is_fresh(&context.accounts, caller).await?;
+    if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
+        return Err(insufficient_scope(CreateTotp::SCOPE));
+    }
+    let room = Arc::clone(&policy);
+    let has_room = move |account: &Account| account.has_room_for_device(id, &room);
+    let put = move |account: &mut Account| account.enrol_device(id, totp.clone(), now);
+    let account = caller.account().clone();
+    if !offered.is_empty() {
+        return Ok(context.accounts.prove(account, offered, now, policy, has_room, put).await?);
+    }
+    if !is_after_login {
+        return Err(ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed."));
+    }
+    // Looked at once more in the commit: of several at once only the first finds the account without a secret.
+    let registered_at = caller.token.registered_at;
+    Ok(context
+        .accounts
+        .enrol_first(account, move |account| account.is_fresh(registered_at, now), put)
+        .await?)
+}
+
+async fn is_fresh(accounts: &Accounts, caller: &Caller<CreateTotp>) -> Result<bool, ApiError> {
+    let account = accounts.read(caller.account()).await?.unwrap_or_default();
+    Ok(account.is_fresh(caller.token.registered_at, caller.now))
+}
+
+fn limit_reached(context: &Context) -> ApiError {
+    let most = context.policy.max_devices;
+    let fault = Fault::new(ErrorCode::LimitReached).pointer("/data");
+    fault.detail(format!("An account has at most {most} devices.")).meta("limit", most).into()
+}
+
+fn created(id: Uuid, totp: &Totp) -> Response {
+    let body = json!({ "data": { "type": TYPE, "id": id.to_string(), "attributes": {
+        "secret": totp.secret().to_base32().as_str(),
+        "algorithm": totp.algorithm().name(),
+        "digits": totp.digits(),
+        "period": totp.period(),
+    } } });
+    let headers = [(CONTENT_TYPE, JSON_API)];
+    (StatusCode::CREATED, headers, Extension(LoggedOutcome("created")), body.to_string()).into_response()
+}
+
+fn random_uuid(entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes)?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+struct Request {
+    /// Chosen by the client, or ours.
+    id: Option<Uuid>,
+    algorithm: Algorithm,
+    digits: u64,
+    period: u64,
+    offered: Offered,
+}
+
+impl Request {
+    fn read(document: &Document) -> Result<Self, ApiError> {
+        let mut faults = Faults::default();
+        let mut members = document.members(resource::DOCUMENT)?;
+        let request = resource::read(&mut members, TYPE, ATTRIBUTES, &mut faults)
+            .map(|(id, attributes)| Self::of(id, &attributes, &mut faults));
+        faults.finish()?;
+        request.ok_or_else(|| ApiError::new(ErrorCode::InvalidValue))
+    }
+
+    fn of(id: Option<Uuid>, attributes: &Members<'_>, faults: &mut Faults) -> Self {
+        let name = attributes.text("algorithm", 1..=16, faults);
+        let algorithm = Algorithm::ALL.into_iter().find(|one| name.is_none_or(|name| name == one.name()));
+        if algorithm.is_none() {
+            faults.invalid(attributes.pointer("algorithm"), "Must be SHA1, SHA256 or SHA512.");
+        }
+        let mut number = |name, range, default: u64| {
+            attributes
+                .integer(name, range, faults)
+                .and_then(|given| u64::try_from(given).ok())
+                .unwrap_or(default)
+        };
+        let digits = number("digits", 6..=8, Totp::DEFAULT_DIGITS.into());
+        let period = number("period", 15..=120, Totp::DEFAULT_PERIOD.into());
+        let offered = proof::read(attributes, faults);
+        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, offered }
+    }
+}
+
+const ATTRIBUTES: &[&str] = &["otp", "password", "pin", "algorithm", "digits", "period"];

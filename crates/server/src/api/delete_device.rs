@@ -1,0 +1,50 @@
+//! `DELETE /user/devices/totp/{id}`: its codes are good no more. No proof is asked, for whoever lost the phone has none.
+
+use super::device::DeviceId;
+use super::documentation::Documentation;
+use super::error::{ApiError, ErrorCode};
+use super::negotiate::AcceptsJsonApi;
+use super::router::Route;
+use crate::auth::caller::{Caller, Operation};
+use crate::context::Context;
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::routing::delete;
+use einmal_core::account::Account;
+use std::sync::Arc;
+
+struct DeleteDevice;
+
+impl Operation for DeleteDevice {
+    const SCOPE: &'static str = "user:device-totps:delete";
+}
+
+pub(super) fn route() -> Route {
+    Route::operation("/user/devices/totp/{id}", delete(delete_device)).describe(documentation)
+}
+
+fn documentation() -> Documentation {
+    Documentation::new(
+        Method::DELETE,
+        "DeleteTOTP",
+        "Delete a device",
+        "Its codes are good no more. No proof is asked: whoever lost the phone has none.",
+    )
+    .scope(DeleteDevice::SCOPE)
+    .parameter(DeviceId::parameter())
+    .answer(StatusCode::NO_CONTENT, "The device is gone")
+    .refuses(&[ErrorCode::NotFound])
+}
+
+async fn delete_device(
+    State(context): State<Arc<Context>>,
+    caller: Caller<DeleteDevice>,
+    _: AcceptsJsonApi,
+    DeviceId(id): DeviceId,
+) -> Result<StatusCode, ApiError> {
+    let delete = move |account: &mut Account| account.delete_device(id);
+    match context.accounts.change(caller.account().clone(), delete).await? {
+        Some(true) => Ok(StatusCode::NO_CONTENT),
+        Some(false) | None => Err(ApiError::new(ErrorCode::NotFound)),
+    }
+}
