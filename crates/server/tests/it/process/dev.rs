@@ -58,7 +58,7 @@ fn paste(command: &str) -> String {
     run.stdout
 }
 
-fn status(command: &str) -> u16 {
+pub(super) fn status(command: &str) -> u16 {
     let answer = paste(command);
     answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
 }
