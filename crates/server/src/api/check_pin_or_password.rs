@@ -48,6 +48,7 @@ fn documentation() -> Documentation {
             "properties": { "pin": { "type": "boolean" }, "password": { "type": "boolean" } },
         }),
     )
+    .example(json!({ "pin": true, "password": false }))
 }
 
 async fn check_pin_or_password(

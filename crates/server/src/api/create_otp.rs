@@ -67,6 +67,7 @@ fn documentation() -> Documentation {
             },
         }),
     )
+    .example(json!({ "otp": "042617", "expiresAt": "2026-11-24T10:05:00Z" }))
     .refuses(&[ErrorCode::CredentialsInvalid, ErrorCode::Throttled])
 }
 

@@ -78,6 +78,11 @@ fn documentation() -> Documentation {
         "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
     }))), resource::example(TYPE, &json!({ "pin": "8299" })))
     .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", answer)
+    .example(json!({ "data": {
+        "type": TYPE,
+        "id": "738e379f-fe30-45ab-819c-ba88804b6368",
+        "attributes": { "secret": "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU", "algorithm": "SHA1", "digits": 6, "period": 30 },
+    } }))
     .refuses(&[ErrorCode::ProofInvalid, ErrorCode::LimitReached, ErrorCode::Throttled])
 }
 

@@ -54,6 +54,18 @@ pub(super) fn schema() -> Value {
     })
 }
 
+/// Such a resource, for the OpenAPI document.
+pub(super) fn example() -> Value {
+    json!({
+        "type": TYPE,
+        "id": "738e379f-fe30-45ab-819c-ba88804b6368",
+        "attributes": {
+            "label": "Glove box", "algorithm": "SHA1", "digits": 6, "period": 30,
+            "createdAt": "2026-11-24T10:00:00Z", "lastUsedAt": null,
+        },
+    })
+}
+
 /// The id at the end of the path; what is no UUID is no device.
 pub(super) struct DeviceId(pub(super) Uuid);
 

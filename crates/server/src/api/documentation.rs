@@ -29,6 +29,7 @@ pub(super) struct Answer {
     pub(super) description: &'static str,
     /// Media type and schema.
     pub(super) content: Option<(&'static str, Value)>,
+    pub(super) example: Option<Value>,
 }
 
 impl Documentation {
@@ -80,7 +81,7 @@ impl Documentation {
     /// A success without content.
     #[must_use]
     pub fn answer(mut self, status: StatusCode, description: &'static str) -> Self {
-        self.answers.push(Answer { status, description, content: None });
+        self.answers.push(Answer { status, description, content: None, example: None });
         self
     }
 
@@ -93,7 +94,16 @@ impl Documentation {
         media_type: &'static str,
         schema: Value,
     ) -> Self {
-        self.answers.push(Answer { status, description, content: Some((media_type, schema)) });
+        self.answers.push(Answer { status, description, content: Some((media_type, schema)), example: None });
+        self
+    }
+
+    /// Of the content of the answer before it.
+    #[must_use]
+    pub fn example(mut self, example: Value) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.example = Some(example);
+        }
         self
     }
 

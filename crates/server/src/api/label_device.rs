@@ -51,6 +51,7 @@ fn documentation() -> Documentation {
             "application/vnd.api+json",
             json!({ "type": "object", "required": ["data"], "properties": { "data": device::schema() } }),
         )
+        .example(json!({ "data": device::example() }))
         .refuses(&[ErrorCode::NotFound])
 }
 

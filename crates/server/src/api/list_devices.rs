@@ -38,6 +38,7 @@ fn documentation() -> Documentation {
                 "properties": { "data": { "type": "array", "items": device::schema() } },
             }),
         )
+        .example(json!({ "data": [device::example()] }))
 }
 
 async fn list_devices(

@@ -16,19 +16,22 @@ const JSON_API: &str = "application/vnd.api+json";
 
 /// Refusals that every operation has.
 const OF_ALL: &[ErrorCode] = &[
+    ErrorCode::BadRequest,
     ErrorCode::TokenMissing,
     ErrorCode::TokenInvalid,
     ErrorCode::TokenExpired,
     ErrorCode::MissingLinkedIdentity,
     ErrorCode::InsufficientScope,
     ErrorCode::NotAcceptable,
+    ErrorCode::RequestTimeout,
+    ErrorCode::UriTooLong,
+    ErrorCode::HeadersTooLarge,
     ErrorCode::Internal,
     ErrorCode::Unavailable,
 ];
 
 /// Refusals that every operation has which takes a body.
 const OF_A_BODY: &[ErrorCode] = &[
-    ErrorCode::RequestTimeout,
     ErrorCode::BodyTooLarge,
     ErrorCode::UnsupportedMediaType,
     ErrorCode::MalformedJson,
@@ -73,6 +76,7 @@ fn build() -> Value {
             } },
             "headers": {
                 "Request-Id": header("string", "The id of the request, as in the operator's log"),
+                "Allow": header("string", "The methods of the path, with status 405"),
                 "Retry-After": header("integer", "Seconds, where waiting helps"),
                 "WWW-Authenticate": header("string", "What is wrong with the token (RFC 6750)"),
             },
@@ -115,9 +119,11 @@ fn operation(documentation: &Documentation) -> Value {
 
 fn responses(documentation: &Documentation) -> BTreeMap<String, Value> {
     let mut responses = BTreeMap::new();
-    for Answer { status, description, content } in &documentation.answers {
-        let content =
-            content.as_ref().map(|(media_type, schema)| json!({ *media_type: { "schema": schema } }));
+    for Answer { status, description, content, example } in &documentation.answers {
+        let content = content.as_ref().map(|(media_type, schema)| match example {
+            Some(example) => json!({ *media_type: { "schema": schema, "example": example } }),
+            None => json!({ *media_type: { "schema": schema } }),
+        });
         responses.insert(status.as_str().to_owned(), response(description, &["Request-Id"], content));
     }
     for (status, codes) in refusals(documentation) {
@@ -126,10 +132,18 @@ fn responses(documentation: &Documentation) -> BTreeMap<String, Value> {
         headers.extend(codes.iter().any(|code| code.challenges()).then_some("WWW-Authenticate"));
         headers.extend(codes.iter().any(|code| code.tells_when_to_retry()).then_some("Retry-After"));
         let description = lines.collect::<Vec<_>>().join("\n\n");
-        responses.insert(status.to_owned(), response(&description, &headers, Some(of_errors())));
+        let content = codes.first().map(|code| of_errors(*code));
+        responses.insert(status.to_owned(), response(&description, &headers, content));
     }
-    let other = "Anything else that is refused before the operation is looked at";
-    responses.insert("default".to_owned(), response(other, &["Request-Id"], Some(of_errors())));
+    // No method that is described gets this one; whoever tries another finds it here.
+    let other = ErrorCode::MethodNotAllowed;
+    let description = format!(
+        "Anything else that is refused before the operation is looked at, such as `{}`: {}",
+        other.as_str(),
+        other.title()
+    );
+    let content = Some(of_errors(other));
+    responses.insert("default".to_owned(), response(&description, &["Request-Id", "Allow"], content));
     responses
 }
 
@@ -156,8 +170,17 @@ fn response(description: &str, headers: &[&str], content: Option<Value>) -> Valu
     }
 }
 
-fn of_errors() -> Value {
-    json!({ JSON_API: { "schema": { "$ref": "#/components/schemas/Errors" } } })
+fn of_errors(code: ErrorCode) -> Value {
+    json!({ JSON_API: { "schema": { "$ref": "#/components/schemas/Errors" }, "example": example(code) } })
+}
+
+/// An answer with this error, with nothing in it that depends on the case.
+fn example(code: ErrorCode) -> Value {
+    json!({ "errors": [{
+        "id": "ec7ef21e4cc736e81392601c62fd46a6",
+        "links": { "about": format!("https://otp.example.com/docs/errors#{}", code.as_str()) },
+        "status": code.status_text(), "code": code.as_str(), "title": code.title(),
+    }] })
 }
 
 fn header(kind: &str, description: &str) -> Value {
@@ -165,14 +188,9 @@ fn header(kind: &str, description: &str) -> Value {
 }
 
 fn errors() -> Value {
-    let code = ErrorCode::OtpInvalid;
     json!({
         "type": "object",
-        "examples": [{ "errors": [{
-            "id": "ec7ef21e4cc736e81392601c62fd46a6",
-            "links": { "about": format!("https://otp.example.com/docs/errors#{}", code.as_str()) },
-            "status": code.status_text(), "code": code.as_str(), "title": code.title(),
-        }] }],
+        "examples": [example(ErrorCode::OtpInvalid)],
         "required": ["errors"],
         "properties": {
             "errors": { "type": "array", "minItems": 1, "items": { "$ref": "#/components/schemas/Error" } },

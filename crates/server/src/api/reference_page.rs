@@ -74,7 +74,10 @@ fn details(operation: &Documentation, path: &str) -> String {
     text.push_str("<table>\n<tbody>\n");
     for answer in &operation.answers {
         let description = Described(answer.description);
-        let _ = writeln!(text, "<tr><td>{}</td><td>{description}</td></tr>", answer.status.as_u16());
+        let example =
+            answer.example.as_ref().map(|example| format!("<pre>{}</pre>", Escaped(&format!("{example:#}"))));
+        let (status, example) = (answer.status.as_u16(), example.unwrap_or_default());
+        let _ = writeln!(text, "<tr><td>{status}</td><td>{description}{example}</td></tr>");
     }
     for (status, codes) in openapi::refusals(operation) {
         let links: Vec<_> = codes
@@ -155,6 +158,8 @@ mod tests {
                 let entry = entry.split("</section>").next().unwrap();
                 assert!(entry.contains(&format!("{} /user/2025-1{}", operation.method, route.path())));
                 assert!(entry.contains("curl -X") && entry.contains("#insufficient-scope"), "{entry}");
+                let shown = entry.contains("<pre>{\n");
+                assert_eq!(shown, operation.answers.iter().any(|answer| answer.content.is_some()), "{entry}");
                 assert_eq!(entry.contains(" -d &#39;") || entry.contains(" -d '"), operation.body.is_some());
             }
         }

@@ -154,3 +154,93 @@ async fn the_document_and_the_page_are_served_as_they_are_made() {
         assert!(anchor.is_empty() || is_there, "{link}");
     }
 }
+
+/// Of JSON Schema only what the document uses of it.
+fn fits(document: &Value, schema: &Value, value: &Value) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return fits(document, document.pointer(&reference[1..]).unwrap(), value);
+    }
+    let kind = match value {
+        Value::Object(_) => "object",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::Null => "null",
+    };
+    let has_kind = match &schema["type"] {
+        Value::String(one) => one == kind,
+        Value::Array(several) => several.contains(&json!(kind)),
+        _ => true,
+    };
+    let is_one_of = schema["enum"].as_array().is_none_or(|all| all.contains(value));
+    let is_const = schema.get("const").is_none_or(|only| only == value);
+    let required = schema["required"].as_array().into_iter().flatten();
+    let is_complete = required.clone().all(|name| value.get(name.as_str().unwrap()).is_some());
+    let members = value.as_object().into_iter().flatten();
+    // An example with a member that the schema does not have is a misspelling.
+    let members_fit = members.clone().all(|(name, value)| {
+        schema["properties"].get(name).is_some_and(|schema| fits(document, schema, value))
+    });
+    let items_fit = value.as_array().into_iter().flatten().all(|item| fits(document, &schema["items"], item));
+    has_kind && is_one_of && is_const && is_complete && members_fit && items_fit
+}
+
+#[test]
+fn everything_that_has_content_has_an_example_that_fits_its_schema() {
+    let document = document();
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            let all = responses.iter().chain(operation.get("requestBody").map(|body| (method, body)));
+            for (what, value) in all {
+                for content in value["content"].as_object().into_iter().flat_map(|kinds| kinds.values()) {
+                    let fits = fits(&document, &content["schema"], &content["example"]);
+                    assert!(fits, "{method} {path}, {what}: {}", content["example"]);
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert!(tried > 50, "{tried}");
+}
+
+#[tokio::test]
+async fn no_example_of_a_request_is_refused_for_how_it_looks() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice" })).await;
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let scope = operation["security"][0]["bearer"].as_array().unwrap();
+            let scope: Vec<_> = scope.iter().map(|one| one.as_str().unwrap()).collect();
+            let token = service.token_with("alice", &json!({ "scope": scope.join(" ") }));
+            for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+                let url = service.url(&format!("/user/2025-1{}", path.replace("{id}", ID)));
+                let request = service.client.request(method.to_uppercase().parse().unwrap(), url);
+                let request = request.bearer_auth(&token).header("content-type", kind);
+                let answer = request.body(content["example"].to_string()).send().await.unwrap();
+                assert!([403, 404].contains(&answer.status().as_u16()), "{method} {path}: {answer:?}");
+                let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+                assert_ne!(answer["errors"][0]["code"], "insufficient-scope", "{method} {path}");
+            }
+        }
+    }
+}
+
+/// What no operation can be told is still somewhere, and with the headers that come with it.
+#[test]
+fn every_status_that_any_request_can_get_is_in_every_operation() {
+    let document = document();
+    assert!(document["components"]["headers"]["Allow"].is_object());
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for status in ["400", "408", "414", "431"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path}: {status}");
+            }
+            let other = &operation["responses"]["default"];
+            assert!(other["description"].as_str().unwrap().contains("`method-not-allowed`"));
+            assert!(other["headers"]["Allow"].is_object(), "{method} {path}");
+        }
+    }
+}

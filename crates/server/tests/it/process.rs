@@ -1,6 +1,7 @@
 //! The program as a process, as an operator has it: killed, ended, misconfigured, filled with accounts.
 
 mod accounts;
+mod client_manual;
 mod core_dumps;
 mod crash;
 mod descriptors;
