@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Limits, Refuse, Shutdown};
-use crate::store::sqlite::{self, Migration, SqliteStore};
+use crate::store::sqlite::{self, Migration, Schema, SqliteStore};
 use crate::store::{Store, StoreError, claim_property};
 use axum::Router;
 use einmal_core::Entropy;
@@ -63,6 +63,33 @@ pub async fn open_accounts(
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
+    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
+    let opened = SqliteStore::open_with(&store.sqlite_path, migration)?;
+    accounts_of(opened, store, keyring, purpose, entropy).await
+}
+
+/// The same of a store that is left as it is, such as a backup that is only looked at.
+pub async fn open_accounts_as_they_are(
+    store: &config::Store,
+    keyring: &KeyringSource,
+    purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Accounts, StartError> {
+    let opened = SqliteStore::open_with(&store.sqlite_path, Migration::Keep)?;
+    let Schema { found, known } = opened.schema();
+    if found != known {
+        return Err(sqlite::OpenError::Behind { path: store.sqlite_path.clone(), found, known }.into());
+    }
+    accounts_of(opened, store, keyring, purpose, entropy).await
+}
+
+async fn accounts_of(
+    opened: SqliteStore,
+    store: &config::Store,
+    keyring: &KeyringSource,
+    purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Accounts, StartError> {
     let (place, keyring) = match keyring {
         KeyringSource::File(file) => (file.path.display().to_string(), LiveKeyring::of_file(file.clone())),
         KeyringSource::Environment { name, value } => {
@@ -72,8 +99,7 @@ pub async fn open_accounts(
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&store.sqlite_path, migration)?);
+    let opened: Arc<dyn Store> = Arc::new(opened);
     check_purpose(&opened, purpose, name).await?;
     Accounts::open(opened, keyring, entropy).await.map_err(failed)
 }
