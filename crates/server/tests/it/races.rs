@@ -262,3 +262,15 @@ async fn right_pins_at_once_cost_nothing_and_the_last_code_is_good() {
     }
     assert_eq!(accepted, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_right_value_stays_right_while_its_hash_is_replaced_by_another_request() {
+    /// Of another system, and slow enough for all to be compared with it.
+    const SLOW_BCRYPT: &str = "$2y$12$3RrIoUP2MlLK/smblu/Mau6FvWn/HphMsIHfHkPRiIWRS3u479iO6";
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "passwordHash": SLOW_BCRYPT })).await;
+    let request = service.create_request("alice", json!({ "password": "correct horse" }).to_string());
+    let answers = all_at_once(vec![(service.running.address, request); 3]).await;
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [201; 3]);
+    assert_eq!(service.proof_failures("alice").await, (0, 0));
+}
