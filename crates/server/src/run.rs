@@ -64,8 +64,8 @@ pub async fn open_accounts(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
     let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let opened = SqliteStore::open_with(&store.sqlite_path, migration)?;
-    accounts_of(opened, store, keyring, purpose, entropy).await
+    let open = || Ok(SqliteStore::open_with(&store.sqlite_path, migration)?);
+    accounts_of(open, store, keyring, purpose, entropy).await
 }
 
 /// The same of a store that is left as it is, such as a backup that is only looked at.
@@ -75,16 +75,19 @@ pub async fn open_accounts_as_they_are(
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
-    let opened = SqliteStore::open_with(&store.sqlite_path, Migration::Keep)?;
-    let Schema { found, known } = opened.schema();
-    if found != known {
-        return Err(sqlite::OpenError::Behind { path: store.sqlite_path.clone(), found, known }.into());
-    }
-    accounts_of(opened, store, keyring, purpose, entropy).await
+    let open = || {
+        let opened = SqliteStore::open_with(&store.sqlite_path, Migration::Keep)?;
+        let Schema { found, known } = opened.schema();
+        if found != known {
+            return Err(sqlite::OpenError::Behind { path: store.sqlite_path.clone(), found, known }.into());
+        }
+        Ok(opened)
+    };
+    accounts_of(open, store, keyring, purpose, entropy).await
 }
 
 async fn accounts_of(
-    opened: SqliteStore,
+    open: impl FnOnce() -> Result<SqliteStore, StartError>,
     store: &config::Store,
     keyring: &KeyringSource,
     purpose: Purpose,
@@ -99,7 +102,8 @@ async fn accounts_of(
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let opened: Arc<dyn Store> = Arc::new(opened);
+    // After the keyring: no store is made that its keyring cannot open.
+    let opened: Arc<dyn Store> = Arc::new(open()?);
     check_purpose(&opened, purpose, name).await?;
     Accounts::open(opened, keyring, entropy).await.map_err(failed)
 }
