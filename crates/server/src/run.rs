@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
 use crate::metrics::Metrics;
 use crate::reload;
-use crate::store::sqlite::{self, Migration, SqliteStore};
+use crate::store::sqlite::{self, Migration, Schema, SqliteStore};
 use crate::store::{Store, StoreError, claim_property};
 use crate::trace::{self, Tracer};
 use axum::Router;
@@ -73,6 +73,37 @@ pub async fn open_accounts(
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
+    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
+    let open =
+        |metrics: &Metrics| Ok(SqliteStore::open_counted(&store.sqlite_path, migration, &metrics.store)?);
+    accounts_of(open, store, keyring, purpose, entropy).await
+}
+
+/// The same of a store that is left as it is, such as a backup that is only looked at.
+pub async fn open_accounts_as_they_are(
+    store: &config::Store,
+    keyring: &KeyringSource,
+    purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Accounts, StartError> {
+    let open = |_: &Metrics| {
+        let opened = SqliteStore::open_with(&store.sqlite_path, Migration::Keep)?;
+        let Schema { found, known } = opened.schema();
+        if found != known {
+            return Err(sqlite::OpenError::Behind { path: store.sqlite_path.clone(), found, known }.into());
+        }
+        Ok(opened)
+    };
+    accounts_of(open, store, keyring, purpose, entropy).await
+}
+
+async fn accounts_of(
+    open: impl FnOnce(&Metrics) -> Result<SqliteStore, StartError>,
+    store: &config::Store,
+    keyring: &KeyringSource,
+    purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Accounts, StartError> {
     let (place, keyring) = match keyring {
         KeyringSource::File(file) => (file.path.display().to_string(), LiveKeyring::of_file(file.clone())),
         KeyringSource::Environment { name, value } => {
@@ -82,10 +113,9 @@ pub async fn open_accounts(
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
     let metrics = Arc::new(Metrics::default());
-    let opened: Arc<dyn Store> =
-        Arc::new(SqliteStore::open_counted(&store.sqlite_path, migration, &metrics.store)?);
+    // After the keyring: no store is made that its keyring cannot open.
+    let opened: Arc<dyn Store> = Arc::new(open(&metrics)?);
     check_purpose(&opened, purpose, name).await?;
     Accounts::open_counted(opened, keyring, entropy, metrics).await.map_err(failed)
 }

@@ -55,7 +55,8 @@ impl Account {
     }
 
     /// Gives back what a right attempt and those before it were counted. Those that came after it stay counted, or
-    /// guesses beside an owner's success would be free. `false` if what was compared is the account's no more:
+    /// guesses beside an owner's success would be free. Of two right attempts at once each gives back what came before
+    /// it, some of it twice: no success is worth more guesses than there are free failures. `false` if what was compared is the account's no more:
     /// then it was no proof. `rehashed` takes the hash's place.
     pub fn settle(&mut self, reserved: &Reserved, rehashed: Option<&StoredHash>, policy: &Policy) -> bool {
         let stored = match reserved.kind {

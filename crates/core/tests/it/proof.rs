@@ -3,6 +3,7 @@
 use crate::build::NOON;
 use einmal_core::account::{Account, ProofKind, Reservation, Reserved, StoredHash, Wait};
 use einmal_core::policy::{Policy, Settings};
+use proptest::prelude::*;
 
 const PIN: &str = "pin";
 const PASSWORD: &str = "password";
@@ -118,4 +119,50 @@ fn a_success_takes_off_the_wait_that_its_own_count_brought() {
     assert!(matches!(account.reserve(ProofKind::Password, NOON, &policy()), Reservation::Throttled(_)));
     assert!(account.settle(&fifth, None, &policy()));
     reserve(&mut account, ProofKind::Password);
+}
+
+/// Somebody else's guess, the owner's attempt, or what became of one of the owner's attempts, in any order.
+#[derive(Clone, Debug)]
+enum Event {
+    Guess,
+    Right,
+    Settled(prop::sample::Index),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => Just(Event::Guess),
+        2 => Just(Event::Right),
+        2 => any::<prop::sample::Index>().prop_map(Event::Settled),
+    ]
+}
+
+proptest! {
+    /// Also where successes overlap.
+    #[test]
+    fn between_two_successes_at_most_five_guesses_are_compared(events in prop::collection::vec(event(), 1..200)) {
+        let (mut account, mut now, mut under_way, mut guesses) = (account(), NOON, Vec::new(), 0);
+        for event in events {
+            now = now.plus_seconds(3_600);
+            match event {
+                Event::Settled(which) if !under_way.is_empty() => {
+                    let right: Reserved = under_way.swap_remove(which.index(under_way.len()));
+                    if account.settle(&right, None, &policy()) {
+                        guesses = 0;
+                    }
+                }
+                Event::Settled(_) => {}
+                Event::Guess | Event::Right => {
+                    let Reservation::Granted(reserved) = account.reserve(ProofKind::Pin, now, &policy()) else {
+                        continue;
+                    };
+                    match event {
+                        Event::Right => under_way.push(reserved),
+                        _ => guesses += u32::from(reserved.hash.is_some()),
+                    }
+                    prop_assert!(guesses <= Policy::PIN_FAILURES);
+                }
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! is believed only when it has been settled.
 
 use super::password_hash::{HashingError, PasswordHash, Place, hash_argon2id};
+use super::update::Done;
 use super::{Accounts, Outcome, UpdateError};
 use crate::metrics::Stage;
 use crate::trace;
@@ -212,6 +213,57 @@ where
         T: Send + 'static,
         F: Fn(&mut Account) -> T,
     {
+        let secret = Arc::new(secret);
+        if let Some(proof) = self.compare_once(kind, &secret).await? {
+            return Ok(proof);
+        }
+        // Once more, and counted once more: of two right attempts at once the first one has put a hash of ours in the
+        // place of another system's, and the second one is right all the same.
+        match self.compare_once(kind, &secret).await? {
+            Some(Proof::Right(done)) => Ok(Proof::Right(done)),
+            Some(Proof::Barred) => Ok(Proof::Barred),
+            _ => Ok(Proof::Wrong),
+        }
+    }
+
+    /// `None` if it was right, and the hash is not the account's any more.
+    async fn compare_once<T>(
+        &self,
+        kind: ProofKind,
+        secret: &Arc<Zeroizing<String>>,
+    ) -> Result<Option<Proof<T>>, UpdateError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Account) -> T,
+    {
+        let reserved = match self.reserve(kind).await? {
+            Admission::Reserved(reserved) => reserved,
+            Admission::Throttled(wait) => {
+                self.accounts.metrics().attempts.throttled(kind.into());
+                return Ok(Some(Proof::Throttled(wait)));
+            }
+            Admission::Barred => return Ok(Some(Proof::Barred)),
+        };
+        let (hash, entropy, secret) = (reserved.hash.clone(), self.accounts.entropy(), Arc::clone(secret));
+        let comparing = self.accounts.metrics().stages.time(Stage::Compare);
+        let compared = self.place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
+        drop(comparing);
+        let Comparison::Right(rehashed) = compared else {
+            self.count_wrong(kind, &reserved);
+            return Ok(Some(Proof::Wrong));
+        };
+        let (act, policy) = (Arc::clone(&self.act), Arc::clone(&self.policy));
+        let settle = move |account: &mut Account| {
+            let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
+            Done(is_settled.then(|| act.run(account)))
+        };
+        match self.accounts.update(self.id.clone(), settle).await? {
+            Some(Done(settled)) => Ok(settled),
+            None => Ok(Some(Proof::Wrong)),
+        }
+    }
+
+    async fn reserve(&self, kind: ProofKind) -> Result<Admission, UpdateError> {
         let (now, policy, act) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.act));
         let reserve = move |account: &mut Account| {
             let mut reserving = account.clone();
@@ -224,31 +276,7 @@ where
                 }
             }
         };
-        let reserved = match self.accounts.update_or_create(self.id.clone(), reserve).await? {
-            Admission::Reserved(reserved) => reserved,
-            Admission::Throttled(wait) => {
-                self.accounts.metrics().attempts.throttled(kind.into());
-                return Ok(Proof::Throttled(wait));
-            }
-            Admission::Barred => return Ok(Proof::Barred),
-        };
-        let (hash, entropy) = (reserved.hash.clone(), self.accounts.entropy());
-        let comparing = self.accounts.metrics().stages.time(Stage::Compare);
-        let compared = self.place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
-        drop(comparing);
-        let Comparison::Right(rehashed) = compared else {
-            self.count_wrong(kind, &reserved);
-            return Ok(Proof::Wrong);
-        };
-        let (act, policy) = (Arc::clone(&self.act), Arc::clone(&self.policy));
-        let settle = move |account: &mut Account| {
-            let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
-            Looked::At(if is_settled { act.run(account) } else { Proof::Wrong })
-        };
-        Ok(match self.accounts.update(self.id.clone(), settle).await? {
-            Some(Looked::At(proof) | Looked::Untouched(proof)) => proof,
-            None => Proof::Wrong,
-        })
+        self.accounts.update_or_create(self.id.clone(), reserve).await
     }
 
     fn count_wrong(&self, kind: ProofKind, reserved: &Reserved) {

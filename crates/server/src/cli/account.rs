@@ -2,10 +2,12 @@
 
 use super::{ConfigFile, Failure, refused};
 use crate::accounts::Accounts;
-use crate::config::Administration;
+use crate::config::{self, Administration, KeyringSource};
 use crate::entropy::SystemEntropy;
+use crate::run::StartError;
 use crate::{process, run};
 use clap::Args;
+use einmal_core::Entropy;
 use einmal_core::account::AccountId;
 use std::sync::Arc;
 
@@ -46,18 +48,27 @@ pub(super) fn with_accounts<T>(
     config: &ConfigFile,
     work: impl AsyncFnOnce(&Administration, &Accounts) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    with_accounts_of(config, run::open_accounts, work)
+}
+
+/// The same, opened in another way.
+pub(super) fn with_accounts_of<T>(
+    config: &ConfigFile,
+    open: impl AsyncFnOnce(
+        &config::Store,
+        &KeyringSource,
+        run::Purpose,
+        Arc<dyn Entropy>,
+    ) -> Result<Accounts, StartError>,
+    work: impl AsyncFnOnce(&Administration, &Accounts) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let config = config.open()?.administration()?;
     // Secrets pass through, of an import even in clear.
     process::harden();
     let runtime = tokio::runtime::Runtime::new().map_err(refused)?;
     runtime.block_on(async {
-        let opened = run::open_accounts(
-            &config.store,
-            &config.keyring,
-            run::Purpose::Service,
-            Arc::new(SystemEntropy),
-        )
-        .await;
+        let opened =
+            open(&config.store, &config.keyring, run::Purpose::Service, Arc::new(SystemEntropy)).await;
         work(&config, &opened.map_err(refused)?).await
     })
 }

@@ -1,8 +1,9 @@
 //! `einmal store check`: whether everything in the store is whole and opens with the keyring. Changes nothing.
 
-use super::account::with_accounts;
+use super::account::with_accounts_of;
 use super::{ConfigFile, Failure, complain, progress, refuse_absent, refused, say};
 use crate::accounts::{Checked, Finding};
+use crate::run;
 use crate::store::Store;
 use crate::store::sqlite::{Migration, SqliteStore};
 use clap::Args;
@@ -10,7 +11,8 @@ use clap::Args;
 /// Check that the store is whole and that every account opens with the keyring
 ///
 /// SQLite's own check first, then each account: unknown keys, damaged seals, parts that do not belong together. Each
-/// fault is a line on standard error; exit code 1 if there is any. May run beside the service, whose log grows while
+/// fault is a line on standard error; exit code 1 if there is any. Nothing is changed, so that a backup stays what it is:
+/// one of an older schema is refused, and `--without-keyring` checks it as it is. May run beside the service, whose log grows while
 /// SQLite's check lasts.
 #[derive(Args)]
 pub(super) struct CheckCommand {
@@ -33,7 +35,7 @@ impl CheckCommand {
 
     fn open_all(&self) -> Result<Checked, Failure> {
         let bar = progress::bar(0, progress::ACCOUNTS);
-        let checked = with_accounts(&self.config, async |_, accounts| {
+        let checked = with_accounts_of(&self.config, run::open_accounts_as_they_are, async |_, accounts| {
             let tell = |finding: Finding<'_>| match finding {
                 Finding::Engine(fault) => bar.suspend(|| complain(fault)),
                 Finding::Damaged { id, error } => {

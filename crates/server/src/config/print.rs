@@ -155,6 +155,8 @@ fn masked(text: &str, is_secret: bool) -> String {
     // The last @: a password may have one itself, and slashes, too.
     let (user, rest) = match rest.rsplit_once('@') {
         None => (String::new(), rest),
+        // A password with a question mark, or a parameter with an @: which, nobody can tell.
+        Some((before, _)) if before.contains('?') => return format!("{scheme}://{MASK}"),
         Some((user, rest)) => {
             let user = user.split_once(':').map(|(user, _)| format!("{user}:")).unwrap_or_default();
             (format!("{user}{MASK}@"), rest)
@@ -177,6 +179,8 @@ mod tests {
             ("postgres://einmal:hunter2@db/einmal", "postgres://einmal:***@db/einmal"),
             ("postgres://einmal:hun/ter@2@db/einmal", "postgres://einmal:***@db/einmal"),
             ("postgres://hunter2@db/einmal?password=hunter2", "postgres://***@db/einmal?***"),
+            ("postgres://db/einmal?password=hunter@2", "postgres://***"),
+            ("postgres://einmal:hunter?2@db/einmal", "postgres://***"),
             ("postgres://db/einmal?sslmode=require", "postgres://db/einmal?***"),
             ("https://id.example.com/realms/cars", "https://id.example.com/realms/cars"),
             ("sqlite:/var/lib/einmal/einmal.db", "sqlite:/var/lib/einmal/einmal.db"),

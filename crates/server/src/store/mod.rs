@@ -90,8 +90,8 @@ pub trait Store: Send + Sync {
     /// account may be in several. A call is one commit, however large: 1,000 swaps are a good size.
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>>;
 
-    /// Removes the account if its guard has this version.
-    fn delete(&self, id: AccountId, expected: Version) -> StoreFuture<'_, SwapOutcome>;
+    /// Removes whatever is there of the account, also if it is damaged or only a part of one. Whether there was anything.
+    fn delete(&self, id: AccountId) -> StoreFuture<'_, bool>;
 
     /// Up to `limit` accounts after `after`, in the order of (issuer, subject) as bytes.
     fn scan(

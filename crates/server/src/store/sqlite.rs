@@ -16,9 +16,7 @@ pub use migrate::{Migration, Schema};
 pub use open_error::OpenError;
 
 use super::batch::{self, Intake};
-use super::{
-    Expected, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version,
-};
+use super::{Expected, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
 use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
@@ -48,7 +46,7 @@ impl SqliteStore {
         Self::open_with(path, Migration::Apply)
     }
 
-    /// With [`Migration::Refuse`] nothing is made or changed: the file must be there and have the known schema.
+    /// With [`Migration::Refuse`] no schema is made or changed: the file must be there and have the known one.
     pub fn open_with(path: &Path, migration: Migration) -> Result<Self, OpenError> {
         Self::open_counted(path, migration, &Metrics::default().store)
     }
@@ -62,6 +60,7 @@ impl SqliteStore {
         // Absolute, so that a name such as `file:…` or `:memory:` means a file, here as for SQLite.
         let path = path::absolute(path).map_err(|error| OpenError::io(path, error))?;
         let first = Link::create(&path, migration)?;
+        let again = if migration == Migration::Keep { Migration::Keep } else { Migration::Refuse };
 
         let gate = Arc::new(Gate::default());
         let handover = Arc::new(Handover::new());
@@ -81,13 +80,13 @@ impl SqliteStore {
         let mut log = LogWatch::new(Arc::clone(&handover), Arc::clone(&gate));
         let file = path.clone();
         store.workers.push(spawn("einmal-store-writer", move || {
-            serve(&mut write_queue, &file, Some(first), |link, queue, group| {
+            serve(&mut write_queue, &file, Some(first), again, |link, queue, group| {
                 writer::session(link, &mut log, queue, group)
             });
         })?);
         let file = path.clone();
         store.workers.push(spawn("einmal-store-reader", move || {
-            serve(&mut read_queue, &file, None, |link, queue, group| {
+            serve(&mut read_queue, &file, None, again, |link, queue, group| {
                 reader::session(&link, &gate, queue, group)
             });
         })?);
@@ -163,8 +162,8 @@ impl Store for SqliteStore {
         })
     }
 
-    fn delete(&self, id: AccountId, expected: Version) -> StoreFuture<'_, SwapOutcome> {
-        Box::pin(async move { self.writes()?.ask((id, expected), Write::Delete).await })
+    fn delete(&self, id: AccountId) -> StoreFuture<'_, bool> {
+        Box::pin(async move { self.writes()?.ask(id, Write::Delete).await })
     }
 
     fn scan(
@@ -182,7 +181,7 @@ impl Store for SqliteStore {
     fn check(&self) -> StoreFuture<'_, Inspection> {
         let path = self.path.clone();
         let inspect = move || {
-            let link = Link::open(&path, Migration::Refuse)?;
+            let link = Link::open(&path, Migration::Keep)?;
             check::inspect(&link.connection).map_err(|error| link.failure(&error))
         };
         Box::pin(async move {

@@ -330,3 +330,15 @@ async fn of_many_uses_of_one_code_through_all_doors_one_is_a_success_9() {
     }
     assert_eq!(service.failures("alice").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_right_value_stays_right_while_its_hash_is_replaced_by_another_request() {
+    /// Of another system, and slow enough for all to be compared with it.
+    const SLOW_BCRYPT: &str = "$2y$12$3RrIoUP2MlLK/smblu/Mau6FvWn/HphMsIHfHkPRiIWRS3u479iO6";
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "passwordHash": SLOW_BCRYPT })).await;
+    let request = service.create_request("alice", json!({ "password": "correct horse" }).to_string());
+    let answers = all_at_once(vec![(service.running.address, request); 3]).await;
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [201; 3]);
+    assert_eq!(service.proof_failures("alice").await, (0, 0));
+}

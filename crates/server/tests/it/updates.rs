@@ -4,7 +4,7 @@ use crate::harness::clock::NOW;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version};
+use einmal::store::{Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
@@ -45,8 +45,8 @@ impl Store for Unlucky {
         })
     }
 
-    fn delete(&self, id: AccountId, expected: Version) -> StoreFuture<'_, SwapOutcome> {
-        self.store.delete(id, expected)
+    fn delete(&self, id: AccountId) -> StoreFuture<'_, bool> {
+        self.store.delete(id)
     }
 
     fn scan(

@@ -6,10 +6,11 @@ use super::{Keyring, KeyringError};
 use crate::store::KeyId;
 use einmal_core::{Entropy, EntropyError};
 use rustix::process::{getegid, getgroups};
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 /// Where it is, and who may read it beside its owner.
@@ -78,12 +79,15 @@ impl KeyringFile {
     /// that would be taken for a broken keyring at the next start.
     pub fn create(&self, entropy: &dyn Entropy) -> io::Result<()> {
         let text = Keyring::generate(entropy).map_err(io::Error::other)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.and_then(|()| File::open(directory_of(&self.path))?.sync_all()).inspect_err(|_| {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&self.path);
-        })
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let directory = directory_of(&self.path);
+        let mut new = new_file(directory)?;
+        new.write_all(text.as_bytes())?;
+        new.as_file().sync_all()?;
+        new.persist_noclobber(&self.path).map_err(|failed| failed.error)?;
+        File::open(directory)?.sync_all()
     }
 
     /// Adds a key that opens what will be sealed with it once it is promoted.
@@ -170,8 +174,7 @@ fn lock(path: &Path) -> io::Result<File> {
 /// Puts a whole new file, with the old one's mode and owner, in the place of the old one.
 fn replace(path: &Path, old: &Metadata, text: &str) -> io::Result<()> {
     let directory = directory_of(path);
-    // Readable by its owner alone from the beginning, and removed unless it gets to its place.
-    let mut new = tempfile::Builder::new().prefix(".einmal-keys-").tempfile_in(directory)?;
+    let mut new = new_file(directory)?;
     new.write_all(text.as_bytes())?;
     let made = new.as_file().metadata()?;
     if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
@@ -181,6 +184,11 @@ fn replace(path: &Path, old: &Metadata, text: &str) -> io::Result<()> {
     new.as_file().sync_all()?;
     new.persist(path).map_err(|failed| failed.error)?;
     File::open(directory)?.sync_all()
+}
+
+/// Readable by its owner alone from the beginning, and removed unless it gets to its place.
+fn new_file(directory: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".einmal-keys-").tempfile_in(directory)
 }
 
 fn directory_of(path: &Path) -> &Path {

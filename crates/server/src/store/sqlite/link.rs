@@ -36,7 +36,8 @@ pub(super) struct Link {
     pub(super) schema: Schema,
     database: PathBuf,
     log: PathBuf,
-    ids: (FileId, FileId),
+    /// Of the database, and of its log; a copy that nobody has written to has none.
+    ids: (FileId, Option<FileId>),
 }
 
 impl Link {
@@ -83,14 +84,18 @@ impl Link {
             return Err(OpenError::ReadOnly(path.to_owned()));
         }
         let schema = migrate::prepare(&connection, path, migration)?;
-        let log_id = file_id(&log).map_err(|error| OpenError::io(&log, error))?;
+        let log_id = match file_id(&log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && migration == Migration::Keep => None,
+            log_id => Some(log_id.map_err(|error| OpenError::io(&log, error))?),
+        };
         let ids = ((metadata.dev(), metadata.ino()), log_id);
         Ok(Self { connection, schema, database: path.to_owned(), log, ids })
     }
 
     /// Refuses if the files at the path are not the ones this connection has open: moved, removed, replaced.
     pub(super) fn check_in_place(&self) -> Result<(), StoreError> {
-        let now = file_id(&self.database).and_then(|database| Ok((database, file_id(&self.log)?)));
+        let log = || self.ids.1.map(|_| file_id(&self.log)).transpose();
+        let now = file_id(&self.database).and_then(|database| Ok((database, log()?)));
         match now {
             Ok(ids) if ids == self.ids => Ok(()),
             Ok(_) => Err(StoreError::Unavailable(format!(
@@ -149,17 +154,18 @@ fn file_id(path: &Path) -> io::Result<FileId> {
 }
 
 /// Runs `session` on one connection for as long as that works, and on a new one after it has failed. What a
-/// session leaves in the group it failed with is answered with that failure.
+/// session leaves in the group it failed with is answered with that failure. `migration` is for the new ones.
 pub(super) fn serve<R: Request>(
     queue: &mut Queue<R>,
     path: &Path,
     mut first: Option<Link>,
+    migration: Migration,
     mut session: impl FnMut(Link, &mut Queue<R>, &mut Vec<R>) -> Result<(), StoreError>,
 ) {
     let mut group = Vec::new();
     let mut working = true;
     while queue.next_group_blocking(&mut group) {
-        let link = first.take().map_or_else(|| Link::open(path, Migration::Refuse), Ok);
+        let link = first.take().map_or_else(|| Link::open(path, migration), Ok);
         let ended = link.map_err(StoreError::from).and_then(|link| {
             if !working {
                 tracing::info!(store = %path.display(), "the store is connected again");

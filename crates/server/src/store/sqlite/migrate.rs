@@ -18,7 +18,7 @@ const APPLICATION_ID: i64 = 0x6569_6e6d;
 pub enum Migration {
     Apply,
     Refuse,
-    /// As it is: for a copy, which is what one makes before a migration.
+    /// As it is, with a log or without: for a look at it, and for a copy, which one makes before a migration.
     Keep,
 }
 
@@ -42,13 +42,13 @@ pub(super) fn prepare(
     drop(reading);
     let known = known();
     match migration {
-        Migration::Apply => {}
+        Migration::Keep => return Ok(Schema { found, known }),
         Migration::Refuse if found != known => {
             return Err(OpenError::Behind { path: path.to_owned(), found, known });
         }
-        Migration::Refuse | Migration::Keep => return Ok(Schema { found, known }),
+        Migration::Apply | Migration::Refuse => {}
     }
-    // Also where the schema is there: a copy that `VACUUM INTO` has made has no log.
+    // Also where the schema is there: a copy has no log.
     use_log(connection, path)?;
     let is_known = found == known;
     let behavior = if is_known { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };

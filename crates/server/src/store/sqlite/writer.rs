@@ -2,7 +2,7 @@
 //! commit has returned, and never find out by reading what became of one that failed.
 
 use super::super::batch::{Pending, Queue, Request, settle_all};
-use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome, Version};
+use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome};
 use super::checkpoint::LogWatch;
 use super::link::Link;
 use einmal_core::account::AccountId;
@@ -16,7 +16,7 @@ type PropertySwap = (&'static str, Option<Vec<u8>>, Vec<u8>);
 
 pub(super) enum Write {
     Swap(Pending<Vec<Swap>, Vec<SwapOutcome>>),
-    Delete(Pending<(AccountId, Version), SwapOutcome>),
+    Delete(Pending<AccountId, bool>),
     Property(Pending<PropertySwap, SwapOutcome>),
     Probe(Pending<(), ()>),
 }
@@ -103,7 +103,7 @@ impl<'a> Statements<'a> {
                 "INSERT INTO vault (issuer, subject, version, key_id, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO UPDATE SET version = excluded.version, key_id = excluded.key_id, sealed = excluded.sealed",
             )?,
-            delete_guard: prepare("DELETE FROM guard WHERE issuer = ?1 AND subject = ?2 AND version = ?3")?,
+            delete_guard: prepare("DELETE FROM guard WHERE issuer = ?1 AND subject = ?2")?,
             delete_vault: prepare("DELETE FROM vault WHERE issuer = ?1 AND subject = ?2")?,
             insert_property: prepare(
                 "INSERT INTO property (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -137,8 +137,7 @@ impl<'a> Statements<'a> {
                 pending.outcome = Some(Ok(outcomes?));
             }
             Write::Delete(pending) => {
-                let (id, expected) = &pending.input;
-                pending.outcome = Some(Ok(self.delete(id, *expected)?));
+                pending.outcome = Some(Ok(self.delete(&pending.input)?));
             }
             Write::Property(pending) => {
                 let (name, expected, value) = &pending.input;
@@ -183,12 +182,10 @@ impl<'a> Statements<'a> {
         Ok(SwapOutcome::Swapped)
     }
 
-    fn delete(&mut self, id: &AccountId, expected: Version) -> rusqlite::Result<SwapOutcome> {
+    fn delete(&mut self, id: &AccountId) -> rusqlite::Result<bool> {
         let (issuer, subject) = (id.issuer(), id.subject());
-        if self.delete_guard.execute(params![issuer, subject, expected.cast_signed()])? != 1 {
-            return Ok(SwapOutcome::Conflict);
-        }
-        self.delete_vault.execute(params![issuer, subject])?;
-        Ok(SwapOutcome::Swapped)
+        let guards = self.delete_guard.execute(params![issuer, subject])?;
+        let vaults = self.delete_vault.execute(params![issuer, subject])?;
+        Ok(guards + vaults > 0)
     }
 }

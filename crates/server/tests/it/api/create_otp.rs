@@ -3,6 +3,8 @@
 use crate::harness::service::{SECRET, Service};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::Answer;
+use einmal::accounts::password_hash::hash_argon2id;
+use einmal::entropy::SystemEntropy;
 use einmal_core::account::{Account, StoredHash};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -255,13 +257,17 @@ async fn a_value_that_is_set_anew_while_it_is_compared_proves_nothing() {
         tokio::task::yield_now().await;
     }
     let set = |account: &mut Account| {
-        account.password = Some(StoredHash::new(BCRYPT));
+        account.password = Some(StoredHash::new(hash_argon2id(b"another one", &SystemEntropy).unwrap()));
         account.password_throttle.clear();
     };
     service.change("alice", set).await;
     assert_eq!(answer.await.unwrap().status, 404);
-    assert_eq!(service.proof_failures("alice").await, (0, 0));
-    service.created("alice", json!({ "password": PASSWORD })).await;
+    assert_eq!(
+        service.proof_failures("alice").await,
+        (1, 0),
+        "it was compared with the new one, and counted"
+    );
+    service.created("alice", json!({ "password": "another one" })).await;
 }
 
 #[tokio::test]

@@ -34,7 +34,6 @@ macro_rules! suite {
             a_chain_of_swaps_in_one_call_is_carried_out_in_order,
             a_conflict_does_not_disturb_the_others_in_its_call,
             a_delete_removes_guard_and_vault,
-            a_delete_of_another_version_removes_nothing,
             a_stale_version_conflicts_after_delete_and_rebirth,
             a_thousand_swaps_are_one_call,
             an_empty_call_is_fine,
@@ -63,7 +62,7 @@ macro_rules! suite {
             of_64_swaps_of_one_version_one_wins,
             of_64_births_of_one_account_one_wins,
             over_two_connections_one_wins,
-            a_swap_and_a_delete_do_not_both_win,
+            a_delete_beside_a_swap_leaves_nothing,
             guard_and_vault_are_never_seen_apart,
             counting_by_swaps_loses_nothing,
         );

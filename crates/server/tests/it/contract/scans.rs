@@ -73,7 +73,7 @@ pub(super) async fn what_stays_is_found_once_while_others_write(place: &impl Pla
                 store.swap_many(turns.collect()).await.unwrap();
                 version += 1;
                 for id in comes.into_iter().step_by(10) {
-                    store.delete(id, 1).await.unwrap();
+                    store.delete(id).await.unwrap();
                 }
             }
         }

@@ -77,6 +77,52 @@ async fn a_sound_store_passes_the_check_beside_the_service() {
     assert_eq!(said(&check), (Some(0), "1100 accounts, 0 faults\n", ""));
 }
 
+#[tokio::test]
+async fn a_check_leaves_a_backup_as_it_is() {
+    let installation = Installation::new().await;
+    installation.import_device("alice");
+    assert_eq!(installation.run(&["store", "backup", "backup.db"]).code, Some(0));
+    let before = fs::read(installation.path("backup.db")).unwrap();
+    for arguments in [&["store", "check"][..], &["store", "check", "--without-keyring"]] {
+        let mut check = installation.einmal(arguments);
+        let check: Run = check.env("EINMAL__STORE__URL", "sqlite:backup.db").output().unwrap().into();
+        assert_eq!(said(&check), (Some(0), "1 accounts, 0 faults\n", ""));
+        assert!(fs::read(installation.path("backup.db")).unwrap() == before, "{arguments:?}");
+        assert!(!installation.path("backup.db-wal").exists());
+    }
+    // A copy of it is one, too.
+    let mut copy = installation.einmal(&["store", "backup", "copy.db"]);
+    let copy: Run = copy.env("EINMAL__STORE__URL", "sqlite:backup.db").output().unwrap().into();
+    assert_eq!(said(&copy), (Some(0), "copy.db: a copy of backup.db\n", ""));
+}
+
+#[tokio::test]
+async fn a_check_migrates_nothing() {
+    let installation = Installation::new().await;
+    installation.import_device("alice");
+    database(&installation).pragma_update(None, "user_version", 0).unwrap();
+    let check = installation.run(&["store", "check"]);
+    assert_eq!((check.code, check.stdout.as_str()), (Some(1), ""), "{check:?}");
+    assert!(check.stderr.contains("its schema is 0 and "), "{check:?}");
+    let check = installation.run(&["store", "check", "--without-keyring"]);
+    assert_eq!(said(&check), (Some(0), "1 accounts, 0 faults\n", ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_put_in_place_also_with_migration_switched_off() {
+    let installation = Installation::with("[store]\nmigrate = false").await;
+    assert_eq!(installation.run(&["store", "migrate"]).code, Some(0));
+    installation.import_device("alice");
+    assert_eq!(installation.run(&["store", "backup", "backup.db"]).code, Some(0));
+    for name in ["einmal.db", "einmal.db-wal", "einmal.db-shm"] {
+        let _ = fs::remove_file(installation.path(name));
+    }
+    fs::rename(installation.path("backup.db"), installation.path("einmal.db")).unwrap();
+    let safe = installation.run(&["store", "after-restore"]);
+    assert_eq!((safe.code, safe.stderr.as_str()), (Some(0), ""), "{safe:?}");
+    let _serving = installation.serve().await;
+}
+
 /// One account damaged in each way, among others that are sound.
 async fn damaged() -> Installation {
     let installation = Installation::new().await;
@@ -135,6 +181,17 @@ async fn every_damaged_account_is_reported_by_name_and_the_sound_ones_are_not() 
     let directory = installation.directory.path().canonicalize().unwrap();
     let stderr = check.stderr.replace(&format!("{}/", directory.display()), "");
     assert_eq!(stderr.lines().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn every_damaged_account_can_be_erased_and_then_the_store_is_sound() {
+    let installation = damaged().await;
+    for name in ["blank", "erased", "key", "lonely", "orphan", "swapped", "text", "torn"] {
+        let erased = installation.run(&["accounts", "delete", name]);
+        assert_eq!(said(&erased), (Some(0), &*format!("erased {name:?}\n"), ""));
+    }
+    let check = installation.run(&["store", "check"]);
+    assert_eq!(said(&check), (Some(0), "8 accounts, 0 faults\n", ""));
 }
 
 #[tokio::test]

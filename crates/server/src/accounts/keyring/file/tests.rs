@@ -129,3 +129,24 @@ fn a_group_that_is_not_the_processs_own_may_not_read_it() {
         assert!(matches!(shared.read(), Err(KeyringError::ForeignGroup(4_242))));
     }
 }
+
+/// As of two servers that start on one new directory: who finds it there reads it at once.
+#[test]
+fn a_new_file_is_never_seen_before_it_is_whole() {
+    for _ in 0..100 {
+        let directory = tempfile::tempdir().unwrap();
+        let file = KeyringFile::private(directory.path().join("einmal.keys"));
+        std::thread::scope(|scope| {
+            let seen = scope.spawn(|| {
+                loop {
+                    match file.read() {
+                        Err(KeyringError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                        seen => break seen.map(drop),
+                    }
+                }
+            });
+            file.create(&SystemEntropy).unwrap();
+            seen.join().unwrap().unwrap();
+        });
+    }
+}

@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 async fn all_are_unavailable(store: &dyn Store) {
     assert!(is_unavailable(&store.load_many(vec![id("a")]).await));
     assert!(is_unavailable(&store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await));
-    assert!(is_unavailable(&store.delete(id("a"), 1).await));
+    assert!(is_unavailable(&store.delete(id("a")).await));
     assert!(is_unavailable(&store.scan(None, 10).await));
     assert!(is_unavailable(&store.property("name").await));
     assert!(is_unavailable(&store.ids(None, 10).await));
@@ -179,6 +179,27 @@ async fn half_an_account_fails_alone_and_not_whoever_asks_at_the_same_time() {
             tokio::join!(store.load_many(vec![id("half")]), store.load_many(vec![id("whole")]));
         assert!(is_damaged(&half));
         assert_eq!(whole.unwrap(), [Some(account(1))]);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_loaded_can_be_deleted_and_made_again() {
+    let place = SqlitePlace::new();
+    let store = place.open();
+    for name in ["half", "orphan", "odd"] {
+        create(&*store, &id(name), 1).await;
+    }
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch(
+        "DELETE FROM vault WHERE subject = 'half'; DELETE FROM guard WHERE subject = 'orphan';
+         UPDATE guard SET key_id = -1 WHERE subject = 'odd'",
+    )
+    .unwrap();
+    for name in ["half", "orphan", "odd"] {
+        assert!(store.delete(id(name)).await.unwrap(), "{name}");
+        assert!(!store.delete(id(name)).await.unwrap(), "{name}");
+        create(&*store, &id(name), 2).await;
+        assert_eq!(load(&*store, &id(name)).await, Some(account(2)));
     }
 }
 
