@@ -3,6 +3,7 @@
 
 mod browser;
 mod codes;
+mod conformance;
 mod jose;
 mod opaque_tokens;
 mod openapi_document;
