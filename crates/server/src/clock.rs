@@ -18,6 +18,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// For the spans of traces alone: nothing may be decided by it.
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+pub fn unix_nanos() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
 use crate::http::Shutdown;
+use crate::trace::Tracer;
 use einmal_core::Entropy;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
@@ -26,4 +27,5 @@ pub struct Context {
     pub policy: Arc<Policy>,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,
+    pub tracer: Tracer,
 }

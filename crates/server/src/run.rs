@@ -9,16 +9,19 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
+use crate::metrics::Metrics;
 use crate::reload;
 use crate::store::sqlite::{self, Migration, SqliteStore};
 use crate::store::{Store, StoreError, claim_property};
+use crate::trace::{self, Tracer};
 use axum::Router;
 use einmal_core::Entropy;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 /// Who may open a store: what was made for trying out has an account that everybody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub enum StartError {
     Issuers(#[from] SettingsError),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    #[error("log.otlp: {0}")]
+    Traces(reqwest::Error),
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     #[error("SIGHUP cannot be caught: {0}")]
@@ -78,9 +83,11 @@ pub async fn open_accounts(
     let name = || store.sqlite_path.display().to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
     let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let opened: Arc<dyn Store> = Arc::new(SqliteStore::open_with(&store.sqlite_path, migration)?);
+    let metrics = Arc::new(Metrics::default());
+    let opened: Arc<dyn Store> =
+        Arc::new(SqliteStore::open_counted(&store.sqlite_path, migration, &metrics.store)?);
     check_purpose(&opened, purpose, name).await?;
-    Accounts::open(opened, keyring, entropy).await.map_err(failed)
+    Accounts::open_counted(opened, keyring, entropy, metrics).await.map_err(failed)
 }
 
 async fn check_purpose(
@@ -104,6 +111,7 @@ pub struct Running {
     pub management_address: SocketAddr,
     pub shutdown: Shutdown,
     listeners: JoinSet<()>,
+    exporter: Option<JoinHandle<()>>,
     /// Dropped last: the store finishes what it has taken.
     accounts: Accounts,
 }
@@ -116,6 +124,10 @@ impl Running {
     /// Returns when the shutdown is over.
     pub async fn finished(mut self) {
         while self.listeners.join_next().await.is_some() {}
+        if let Some(exporter) = self.exporter {
+            // A collector that does not answer must not hold the end up.
+            let _ = timeout(trace::FLUSH, exporter).await;
+        }
     }
 }
 
@@ -158,7 +170,10 @@ impl Parts {
     ) -> Result<Running, StartError> {
         let Self { config, clock, entropy, accounts, listener, tls, shutdown } = self;
         let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
-        let verifier = Arc::new(TokenVerifier::new(config.issuers, Arc::clone(&clock))?);
+        let metrics = Arc::clone(accounts.metrics());
+        let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
+        let exporter = config.log.otlp.map(|endpoint| trace::start(endpoint, metrics.spans.clone()));
+        let (exporter, exporting) = exporter.transpose().map_err(StartError::Traces)?.unzip();
         let ready =
             Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
         let address = local_address(&listener);
@@ -175,6 +190,7 @@ impl Parts {
             administrators: config.administrators,
             policy: Arc::new(config.policy),
             says_throttled: config.throttle_status == 429,
+            tracer: Tracer::new(exporter),
         });
 
         let mut routes = router::routes();
@@ -186,7 +202,8 @@ impl Parts {
         if management.is_none() {
             routes.append(&mut management_routes);
         }
-        let limits = Limits { connections: config.http.max_connections, ..Limits::default() };
+        let open = metrics.connections.clone();
+        let limits = Limits { connections: config.http.max_connections, open, ..Limits::default() };
         let refuse: Arc<dyn Refuse> = Arc::clone(&context) as _;
         let mut listeners = JoinSet::new();
         let public = wrap(router::build(Arc::clone(&context), routes));
@@ -205,7 +222,7 @@ impl Parts {
             return Err(error.into());
         }
         spawn_refresh(verifier, shutdown.clone());
-        Ok(Running { address, management_address, shutdown, listeners, accounts })
+        Ok(Running { address, management_address, shutdown, listeners, exporter: exporting, accounts })
     }
 }
 

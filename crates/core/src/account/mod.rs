@@ -21,7 +21,7 @@ pub use pin::{PinFault, check_pin};
 pub use proof::{ProofKind, Reservation, Reserved};
 pub use restore::Restored;
 pub use throttle::{Throttle, Wait};
-pub use verify::{Refusal, Verification};
+pub use verify::{Refusal, Verdict, Verification};
 
 use crate::Timestamp;
 use zeroize::{Zeroize, ZeroizeOnDrop};

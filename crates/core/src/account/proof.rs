@@ -30,6 +30,18 @@ pub struct Reserved {
     failures: u32,
 }
 
+impl Reserved {
+    /// If it turns out to be wrong: whether it was so once too often.
+    pub fn begins_wait(&self, policy: &Policy) -> bool {
+        self.failures >= policy.free_failures
+    }
+
+    /// The same, for the life of a PIN.
+    pub fn kills_pin(&self) -> bool {
+        self.kind == ProofKind::Pin && self.hash.is_some() && self.failures >= Policy::PIN_FAILURES
+    }
+}
+
 impl Account {
     /// Counts one failure of `kind`, also where none is set: else asking would cost a hash and nothing more.
     pub fn reserve(&mut self, kind: ProofKind, now: Timestamp, policy: &Policy) -> Reservation {

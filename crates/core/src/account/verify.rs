@@ -15,6 +15,24 @@ pub enum Verification {
     Throttled(Wait),
 }
 
+/// A verification, and what beside it an operator should know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub verification: Verification,
+    /// Of what was accepted: the type that took the code, the first one if several did.
+    pub accepted_as: Option<OtpType>,
+    /// The attempt was wrong once too often.
+    pub begins_wait: bool,
+    /// Enrolled secrets for which it was the last guess.
+    pub suspends: u64,
+}
+
+impl From<Verification> for Verdict {
+    fn from(verification: Verification) -> Self {
+        Self { verification, accepted_as: None, begins_wait: false, suspends: 0 }
+    }
+}
+
 /// Why, for the operator's eyes only: on the wire all of them are one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -41,8 +59,19 @@ impl Account {
     /// Whether `code` is good for one of the `wanted` types. Everything is compared before anything is decided,
     /// and in the same time whatever matches.
     pub fn verify(&mut self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Verification {
+        self.verify_telling(code, wanted, now, policy).verification
+    }
+
+    /// The same, and tells more of it.
+    pub fn verify_telling(
+        &mut self,
+        code: &Code,
+        wanted: OtpTypes,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Verdict {
         if let Some(wait) = self.otp_throttle.wait(now, policy) {
-            return Verification::Throttled(wait);
+            return Verification::Throttled(wait).into();
         }
         for (_, issued) in self.issued_codes_mut() {
             issued.bury_if_expired(now);
@@ -50,18 +79,32 @@ impl Account {
         let tries = self.tries(code, wanted, now, policy);
         let seen = self.look(code, &tries, wanted);
         if seen.live {
+            let accepted_as = self.accepts_as(code, &tries, wanted);
             self.spend(code, &tries, now);
             self.otp_throttle.clear();
-            return Verification::Accepted;
+            return Verdict { accepted_as, ..Verification::Accepted.into() };
         }
         if seen.spent {
-            return Verification::Refused(Refusal::Replayed);
+            return Verification::Refused(Refusal::Replayed).into();
         }
         if !seen.enrolled {
-            return Verification::Refused(Refusal::NothingEnrolled);
+            return Verification::Refused(Refusal::NothingEnrolled).into();
         }
-        self.count_failure(code, &tries, wanted, now, policy);
-        Verification::Refused(Refusal::Wrong)
+        let suspends = self.count_failure(code, &tries, wanted, now, policy);
+        // None was on, or nothing would have been looked at.
+        let begins_wait = self.otp_throttle.waits_until.is_some_and(|until| now < until);
+        Verdict { begins_wait, suspends, ..Verification::Refused(Refusal::Wrong).into() }
+    }
+
+    fn accepts_as(&self, code: &Code, tries: &[Try], wanted: OtpTypes) -> Option<OtpType> {
+        let is_live = |one: &Try| one.counts && matches!(one.found, Match::Live(_));
+        let credential = self.credentials().zip(tries).find(|(_, one)| is_live(one));
+        let mut issued = self.issued_codes();
+        credential.map(|((kind, _), _)| kind).or_else(|| {
+            let takes =
+                |kind, issued: &IssuedCode| wanted.contains(kind) && issued.is_live() && issued.equals(code);
+            issued.find(|(kind, issued)| takes(*kind, issued)).map(|(kind, _)| kind)
+        })
     }
 
     /// What becomes of the code at each TOTP credential, in their order.
@@ -113,7 +156,8 @@ impl Account {
         }
     }
 
-    /// One failed request is one failure, whatever was tried; each candidate keeps its own budget besides.
+    /// One failed request is one failure, whatever was tried; each candidate keeps its own budget besides. Tells how many
+    /// used theirs up.
     fn count_failure(
         &mut self,
         code: &Code,
@@ -121,11 +165,13 @@ impl Account {
         wanted: OtpTypes,
         now: Timestamp,
         policy: &Policy,
-    ) {
+    ) -> u64 {
+        let mut suspended = 0;
         self.otp_throttle.fail(now, policy);
         for ((_, credential), one) in self.credentials_mut().zip(tries) {
             if one.counts && credential.takes(code) {
                 credential.count_failure(now, policy);
+                suspended += u64::from(credential.is_suspended(now, policy));
             }
         }
         for (kind, issued) in self.issued_codes_mut() {
@@ -133,6 +179,7 @@ impl Account {
                 issued.count_failure();
             }
         }
+        suspended
     }
 
     /// Every TOTP credential with its type: devices, then authenticators.

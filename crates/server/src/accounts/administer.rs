@@ -64,7 +64,7 @@ impl Accounts {
         }
     }
 
-    /// Erases the account; `false` if there was none. It need not open: what is damaged can be erased, too.
+    /// Erases the account; `false` if there was none. It need not open, but both of its rows must be there.
     pub async fn delete(&self, id: &AccountId) -> Result<bool, UpdateError> {
         // Each lost round is somebody's attempt; they end when the account is gone.
         for _ in 0..Self::MAX_ROUNDS {

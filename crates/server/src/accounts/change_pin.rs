@@ -3,8 +3,9 @@
 
 use super::password_hash::hash_argon2id;
 use super::{Accounts, Outcome, UpdateError};
+use crate::trace;
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, StoredHash, Verification, Wait};
+use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, StoredHash, Verdict, Verification, Wait};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
@@ -20,11 +21,11 @@ pub enum PinChange {
 }
 
 /// `None` where a code turned out good only after a look had found it wrong, and nothing was touched.
-struct Attempted(Option<PinChange>);
+struct Attempted(Option<(PinChange, Verdict)>);
 
 impl Outcome for Attempted {
     fn is_evaluated(&self) -> bool {
-        !matches!(self.0, None | Some(PinChange::Throttled(_)))
+        !matches!(self.0, None | Some((PinChange::Throttled(_), _)))
     }
 }
 
@@ -40,8 +41,8 @@ impl Accounts {
         policy: Arc<Policy>,
     ) -> Result<PinChange, UpdateError> {
         let accounts = self.clone();
-        let change = tokio::spawn(async move { accounts.try_change_pin(id, code, pin, now, policy).await });
-        change.await.map_err(|_| UpdateError::Panicked)?
+        let change = async move { accounts.try_change_pin(id, code, pin, now, policy).await };
+        tokio::spawn(trace::carried(change)).await.map_err(|_| UpdateError::Panicked)?
     }
 
     async fn try_change_pin(
@@ -52,9 +53,13 @@ impl Accounts {
         now: Timestamp,
         policy: Arc<Policy>,
     ) -> Result<PinChange, UpdateError> {
-        let place = self.hashing().enter()?;
+        let place = self.enter_hashing()?;
+        let attempts = &self.metrics().attempts;
         for _ in 0..Self::MAX_ROUNDS {
-            let Some(mut looked_at) = self.read(&id).await? else { return Ok(PinChange::UnknownAccount) };
+            let Some(mut looked_at) = self.read(&id).await? else {
+                attempts.decided(OtpTypes::ALL, None);
+                return Ok(PinChange::UnknownAccount);
+            };
             let is_good = looked_at.verify(&code, OtpTypes::ALL, now, &policy) == Verification::Accepted;
             let hash = if is_good {
                 let (pin, entropy) = (pin.clone(), self.entropy());
@@ -66,9 +71,15 @@ impl Accounts {
             let (code, policy) = (code.clone(), Arc::clone(&policy));
             let attempt = move |account: &mut Account| attempt(account, &code, hash.as_ref(), now, &policy);
             match self.update(id.clone(), attempt).await? {
-                Some(Attempted(Some(change))) => return Ok(change),
+                Some(Attempted(Some((change, verdict)))) => {
+                    attempts.decided(OtpTypes::ALL, Some(&verdict));
+                    return Ok(change);
+                }
                 Some(Attempted(None)) => {}
-                None => return Ok(PinChange::UnknownAccount),
+                None => {
+                    attempts.decided(OtpTypes::ALL, None);
+                    return Ok(PinChange::UnknownAccount);
+                }
             }
         }
         Err(UpdateError::Contended)
@@ -83,7 +94,8 @@ fn attempt(
     policy: &Policy,
 ) -> Attempted {
     let mut tried = account.clone();
-    let change = match (tried.verify(code, OtpTypes::ALL, now, policy), hash) {
+    let verdict = tried.verify_telling(code, OtpTypes::ALL, now, policy);
+    let change = match (verdict.verification, hash) {
         (Verification::Accepted, Some(hash)) => {
             tried.set_pin(hash.clone());
             PinChange::Changed
@@ -93,5 +105,5 @@ fn attempt(
         (Verification::Throttled(wait), _) => PinChange::Throttled(wait),
     };
     *account = tried;
-    Attempted(Some(change))
+    Attempted(Some((change, verdict)))
 }

@@ -4,8 +4,10 @@
 
 use super::password_hash::{HashingError, PasswordHash, Place, hash_argon2id};
 use super::{Accounts, Outcome, UpdateError};
+use crate::metrics::Stage;
+use crate::trace;
 use einmal_core::account::{
-    Account, AccountId, OtpTypes, ProofKind, Reservation, Reserved, StoredHash, Verification, Wait,
+    Account, AccountId, OtpTypes, ProofKind, Reservation, Reserved, StoredHash, Verdict, Verification, Wait,
 };
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
@@ -51,6 +53,13 @@ impl<T: Send + 'static> Outcome for Looked<T> {
     }
 }
 
+/// With what is counted of it.
+impl<T: Send + 'static> Outcome for (Looked<T>, Option<Verdict>) {
+    fn is_evaluated(&self) -> bool {
+        self.0.is_evaluated()
+    }
+}
+
 /// An attempt at a slow kind.
 enum Admission {
     Reserved(Reserved),
@@ -91,10 +100,10 @@ impl Accounts {
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
         // Before anything is counted: who is turned away here has not tried.
-        let place = self.hashing().enter()?;
+        let place = self.enter_hashing()?;
         let (accounts, act) = (self.clone(), Arc::new(Act { is_possible, then }));
         let attempt = Attempt { accounts, id, now, policy, place, act };
-        let proof = tokio::spawn(async move {
+        let proof = tokio::spawn(trace::carried(async move {
             let slow = [(ProofKind::Password, offered.password), (ProofKind::Pin, offered.pin)];
             let mut so_far = match offered.otp {
                 Some(code) => Some(attempt.look_at_code(code).await?),
@@ -112,7 +121,7 @@ impl Accounts {
                 });
             }
             Ok(so_far.unwrap_or(Proof::Wrong))
-        });
+        }));
         proof.await.map_err(|_| UpdateError::Panicked)?
     }
 }
@@ -168,21 +177,33 @@ where
         let (now, policy, act) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.act));
         let attempt = move |account: &mut Account| {
             if let Some(wait) = account.otp_throttle.wait(now, &policy) {
-                return Looked::Untouched(Proof::Throttled(wait));
+                let verdict = Verification::Throttled(wait).into();
+                return (Looked::Untouched(Proof::Throttled(wait)), Some(verdict));
             }
             if !(act.is_possible)(account) {
-                return Looked::Untouched(Proof::Barred);
+                return (Looked::Untouched(Proof::Barred), None);
             }
-            let Some(code) = &code else { return Looked::Untouched(Proof::Wrong) };
-            Looked::At(match account.verify(code, OtpTypes::ALL, now, &policy) {
+            let Some(code) = &code else { return (Looked::Untouched(Proof::Wrong), None) };
+            let verdict = account.verify_telling(code, OtpTypes::ALL, now, &policy);
+            let proof = match verdict.verification {
                 Verification::Accepted => act.run(account),
                 Verification::Refused(_) => Proof::Wrong,
                 Verification::Throttled(wait) => Proof::Throttled(wait),
-            })
+            };
+            (Looked::At(proof), Some(verdict))
         };
+        let attempts = &self.accounts.metrics().attempts;
         Ok(match self.accounts.update(self.id.clone(), attempt).await? {
-            Some(Looked::At(proof) | Looked::Untouched(proof)) => proof,
-            None => Proof::Wrong,
+            Some((Looked::At(proof) | Looked::Untouched(proof), verdict)) => {
+                if let Some(verdict) = &verdict {
+                    attempts.decided(OtpTypes::ALL, Some(verdict));
+                }
+                proof
+            }
+            None => {
+                attempts.decided(OtpTypes::ALL, None);
+                Proof::Wrong
+            }
         })
     }
 
@@ -205,12 +226,20 @@ where
         };
         let reserved = match self.accounts.update_or_create(self.id.clone(), reserve).await? {
             Admission::Reserved(reserved) => reserved,
-            Admission::Throttled(wait) => return Ok(Proof::Throttled(wait)),
+            Admission::Throttled(wait) => {
+                self.accounts.metrics().attempts.throttled(kind.into());
+                return Ok(Proof::Throttled(wait));
+            }
             Admission::Barred => return Ok(Proof::Barred),
         };
         let (hash, entropy) = (reserved.hash.clone(), self.accounts.entropy());
+        let comparing = self.accounts.metrics().stages.time(Stage::Compare);
         let compared = self.place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
-        let Comparison::Right(rehashed) = compared else { return Ok(Proof::Wrong) };
+        drop(comparing);
+        let Comparison::Right(rehashed) = compared else {
+            self.count_wrong(kind, &reserved);
+            return Ok(Proof::Wrong);
+        };
         let (act, policy) = (Arc::clone(&self.act), Arc::clone(&self.policy));
         let settle = move |account: &mut Account| {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
@@ -220,6 +249,16 @@ where
             Some(Looked::At(proof) | Looked::Untouched(proof)) => proof,
             None => Proof::Wrong,
         })
+    }
+
+    fn count_wrong(&self, kind: ProofKind, reserved: &Reserved) {
+        let attempts = &self.accounts.metrics().attempts;
+        if reserved.begins_wait(&self.policy) {
+            attempts.wait_begun(kind.into());
+        }
+        if reserved.kills_pin() {
+            attempts.pin_died();
+        }
     }
 }
 

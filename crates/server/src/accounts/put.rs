@@ -54,7 +54,7 @@ impl Accounts {
     ) -> Result<(), UpdateError> {
         let Some(known) = known else { return Ok(()) };
         let Ok(hash) = PasswordHash::parse(known.as_str()) else { return Ok(()) };
-        let is_known = self.hashing().enter()?.run(move || hash.is_of(pin.as_bytes())).await??;
+        let is_known = self.enter_hashing()?.run(move || hash.is_of(pin.as_bytes())).await??;
         if is_known {
             account.pin = Some(known);
         }

@@ -1,6 +1,7 @@
 //! One attempt at a time per account inside a replica, so that version conflicts come from other replicas
 //! only. A turn is held for one update loop, never while slow work goes on.
 
+use crate::metrics::{Stage, Stages};
 use einmal_core::account::AccountId;
 use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, VecDeque};
@@ -41,7 +42,7 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    pub(super) async fn take(self: &Arc<Self>, id: &AccountId) -> Result<Turn, Crowded> {
+    pub(super) async fn take(self: &Arc<Self>, id: &AccountId, stages: &Stages) -> Result<Turn, Crowded> {
         let waiting = {
             let mut shard = self.shard(id);
             match shard.entry(id.clone()) {
@@ -61,7 +62,10 @@ impl Turns {
         };
         match waiting {
             None => Ok(Turn { turns: Arc::clone(self), id: id.clone() }),
-            Some(receiver) => timeout(LONGEST_WAIT, receiver).await.ok().and_then(Result::ok).ok_or(Crowded),
+            Some(receiver) => {
+                let _waiting = stages.time(Stage::Turn);
+                timeout(LONGEST_WAIT, receiver).await.ok().and_then(Result::ok).ok_or(Crowded)
+            }
         }
     }
 
@@ -94,6 +98,7 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
 
     fn id() -> AccountId {
         AccountId::new("main", "alice")
@@ -102,18 +107,18 @@ mod tests {
     #[tokio::test]
     async fn one_works_64_wait_and_the_next_is_turned_away() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&id()).await.unwrap();
+        let first = turns.take(&id(), &Metrics::default().stages).await.unwrap();
         let mut waiting: Vec<_> = (0..MAX_WAITING)
             .map(|_| {
                 let turns = Arc::clone(&turns);
-                tokio::spawn(async move { turns.take(&id()).await.map(drop) })
+                tokio::spawn(async move { turns.take(&id(), &Metrics::default().stages).await.map(drop) })
             })
             .collect();
         while turns.shard(&id()).get(&id()).map(VecDeque::len) != Some(MAX_WAITING) {
             tokio::task::yield_now().await;
         }
-        assert!(turns.take(&id()).await.is_err());
-        assert!(turns.take(&AccountId::new("main", "bob")).await.is_ok());
+        assert!(turns.take(&id(), &Metrics::default().stages).await.is_err());
+        assert!(turns.take(&AccountId::new("main", "bob"), &Metrics::default().stages).await.is_ok());
         drop(first);
         for waiter in waiting.drain(..) {
             assert!(waiter.await.unwrap().is_ok());
@@ -124,19 +129,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_forever_for_a_turn() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&id()).await.unwrap();
-        assert!(turns.take(&id()).await.is_err());
+        let first = turns.take(&id(), &Metrics::default().stages).await.unwrap();
+        assert!(turns.take(&id(), &Metrics::default().stages).await.is_err());
         drop(first);
-        assert!(turns.take(&id()).await.is_ok());
+        assert!(turns.take(&id(), &Metrics::default().stages).await.is_ok());
     }
 
     #[tokio::test]
     async fn a_waiter_that_has_gone_passes_its_turn_on() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&id()).await.unwrap();
+        let first = turns.take(&id(), &Metrics::default().stages).await.unwrap();
         let gone = tokio::spawn({
             let turns = Arc::clone(&turns);
-            async move { turns.take(&id()).await.map(std::mem::forget) }
+            async move { turns.take(&id(), &Metrics::default().stages).await.map(std::mem::forget) }
         });
         while turns.shard(&id()).get(&id()).map(VecDeque::len) != Some(1) {
             tokio::task::yield_now().await;
@@ -144,6 +149,6 @@ mod tests {
         gone.abort();
         assert!(gone.await.is_err());
         drop(first);
-        assert!(turns.take(&id()).await.is_ok());
+        assert!(turns.take(&id(), &Metrics::default().stages).await.is_ok());
     }
 }

@@ -3,11 +3,13 @@
 
 use super::envelope::{Opened, new_account};
 use super::keyring::{Following, LiveKeyring};
-use super::password_hash::{Crowded, HashPool, HashingError, Interrupted};
+use super::password_hash::{Crowded, HashPool, HashingError, Interrupted, Place};
 use super::seal::SealError;
 use super::turns::Turns;
+use crate::metrics::{Metrics, Stage};
 use crate::store::{SealedAccount, Store, StoreError, Swap, SwapOutcome, claim_property};
-use einmal_core::account::{Account, AccountId, Verification};
+use crate::trace;
+use einmal_core::account::{Account, AccountId, Verdict, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
     hashing: HashPool,
+    metrics: Arc<Metrics>,
 }
 
 /// What an operation decided.
@@ -36,6 +39,12 @@ pub trait Outcome: Send + 'static {
 impl Outcome for Verification {
     fn is_evaluated(&self) -> bool {
         !matches!(self, Self::Throttled(_))
+    }
+}
+
+impl Outcome for Verdict {
+    fn is_evaluated(&self) -> bool {
+        self.verification.is_evaluated()
     }
 }
 
@@ -99,6 +108,16 @@ impl Accounts {
         keyring: impl Into<LiveKeyring>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
+        Self::open_counted(store, keyring, entropy, Arc::default()).await
+    }
+
+    /// The same, with what happens to accounts counted in `metrics`.
+    pub async fn open_counted(
+        store: Arc<dyn Store>,
+        keyring: impl Into<LiveKeyring>,
+        entropy: Arc<dyn Entropy>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
         let keyring = Arc::new(keyring.into());
         let value = keyring.current().check_value(entropy.as_ref()).map_err(OpenError::Seal)?;
         let value = claim_property(store.as_ref(), CHECK_VALUE, value).await?;
@@ -111,7 +130,7 @@ impl Accounts {
         opened.map_err(OpenError::WrongKeyring)?;
         let following = keyring.follow();
         let (turns, hashing) = (Arc::default(), HashPool::default());
-        let inner = Inner { store, keyring, _following: following, entropy, turns, hashing };
+        let inner = Inner { store, keyring, _following: following, entropy, turns, hashing, metrics };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -119,9 +138,19 @@ impl Accounts {
         &self.inner.store
     }
 
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.inner.metrics
+    }
+
     /// Where slow hashing is done.
     pub fn hashing(&self) -> &HashPool {
         &self.inner.hashing
+    }
+
+    pub(super) fn enter_hashing(&self) -> Result<Place, Crowded> {
+        self.inner.hashing.enter().inspect_err(|_| {
+            self.inner.metrics.hashing.refused.inc();
+        })
     }
 
     pub(super) fn entropy(&self) -> Arc<dyn Entropy> {
@@ -164,7 +193,7 @@ impl Accounts {
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        let attempt = tokio::spawn(async move { inner.update(&id, missing, decide).await });
+        let attempt = tokio::spawn(trace::carried(async move { inner.update(&id, missing, decide).await }));
         attempt.await.map_err(|_| UpdateError::Panicked)?
     }
 
@@ -214,7 +243,11 @@ impl Inner {
         missing: Missing,
         decide: impl Fn(&mut Account) -> T + Send + Sync,
     ) -> Result<Option<T>, UpdateError> {
-        let _turn = self.turns.take(id).await.map_err(|_| UpdateError::Contended)?;
+        let stages = &self.metrics.stages;
+        let _turn = self.turns.take(id, stages).await.map_err(|_| {
+            self.metrics.updates.turned_away.inc();
+            UpdateError::Contended
+        })?;
         let entropy = self.entropy.as_ref();
         for round in 0..=Accounts::MAX_ROUNDS {
             let Some(stored) = self.load(id).await? else {
@@ -229,6 +262,7 @@ impl Inner {
                 }
                 continue;
             };
+            let deciding = stages.time(Stage::Decide);
             let mut opened = self.open(id, &stored).await?;
             let outcome = decide(&mut opened.account);
             let next = opened.next(entropy)?;
@@ -236,8 +270,12 @@ impl Inner {
             if opened.is(&next) && (is_last || !outcome.is_evaluated()) {
                 return Ok(Some(outcome));
             }
-            if !is_last && self.swap(opened.swap(id.clone(), &next, entropy)?).await? == SwapOutcome::Swapped
-            {
+            if is_last {
+                break;
+            }
+            let swap = opened.swap(id.clone(), &next, entropy)?;
+            drop(deciding);
+            if self.swap(swap).await? == SwapOutcome::Swapped {
                 return Ok(Some(outcome));
             }
         }
@@ -245,14 +283,20 @@ impl Inner {
     }
 
     async fn load(&self, id: &AccountId) -> Result<Option<SealedAccount>, UpdateError> {
+        let _loading = self.metrics.stages.time(Stage::Load);
         let loaded = self.store.load_many(vec![id.clone()]).await?;
         Ok(loaded.into_iter().next().flatten())
     }
 
     async fn swap(&self, swap: Swap) -> Result<SwapOutcome, UpdateError> {
+        let _committing = self.metrics.stages.time(Stage::Commit);
         let outcomes = self.store.swap_many(vec![swap]).await?;
         let missing = || StoreError::Unavailable("no answer for a swap".to_owned());
-        Ok(outcomes.into_iter().next().ok_or_else(missing)?)
+        let outcome = outcomes.into_iter().next().ok_or_else(missing)?;
+        if outcome == SwapOutcome::Conflict {
+            self.metrics.updates.conflicts.inc();
+        }
+        Ok(outcome)
     }
 
     async fn open(&self, id: &AccountId, stored: &SealedAccount) -> Result<Opened, UpdateError> {

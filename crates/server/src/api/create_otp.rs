@@ -12,6 +12,7 @@ use super::throttled::throttled;
 use crate::accounts::{Offered, Proof};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
+use crate::metrics::CodeOutcome;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -44,6 +45,10 @@ fn documentation() -> Documentation {
     .body(json!({
         "type": "object",
         "description": "At least one of them",
+        "anyOf": [
+            { "required": ["pin"], "properties": { "pin": { "type": "string" } } },
+            { "required": ["password"], "properties": { "password": { "type": "string" } } },
+        ],
         "properties": {
             "pin": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PIN_LENGTH },
             "password": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PASSWORD_LENGTH },
@@ -79,7 +84,14 @@ async fn create_otp(
         let (code, policy) = (code.clone(), Arc::clone(&policy));
         move |account: &mut Account| account.issue_account_code(code.clone(), now, &policy)
     };
-    match context.accounts.prove(caller.account().clone(), offered, now, policy, |_| true, issue).await? {
+    let account = caller.account().clone();
+    let proof = context.accounts.prove(account, offered, now, policy, |_| true, issue).await?;
+    context.accounts.metrics().attempts.code(match proof {
+        Proof::Right(_) => CodeOutcome::Created,
+        Proof::Wrong | Proof::Barred => CodeOutcome::Wrong,
+        Proof::Throttled(_) => CodeOutcome::Throttled,
+    });
+    match proof {
         Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
         // There is always room for a code.
         Proof::Wrong | Proof::Barred => Err(ApiError::new(ErrorCode::CredentialsInvalid)),

@@ -1,6 +1,9 @@
-//! What the operator's machinery asks on the private listener. It must not name an account, and needs no token.
+//! What the operator's machinery asks on the private listener: health, and metrics. It must not name an account, and needs no token.
 
 use super::router::Route;
+use crate::context::Context;
+use crate::metrics;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -24,16 +27,31 @@ pub type NotReady<'a> = Pin<Box<dyn Future<Output = Vec<&'static str>> + Send + 
 const LONGEST: Duration = Duration::from_secs(2);
 
 pub fn routes(readiness: Arc<dyn Readiness>) -> Vec<Route> {
+    let ready = Arc::clone(&readiness);
     vec![
         Route::plain("/health/liveness", get(async || report(&[]))),
+        Route::plain("/health/readiness", get(async move || report(&not_ready(&*readiness).await))),
         Route::plain(
-            "/health/readiness",
-            get(async move || match timeout(LONGEST, readiness.not_ready()).await {
-                Ok(parts) => report(&parts),
-                Err(_) => report(&["readiness"]),
+            "/metrics",
+            get(async move |State(context): State<Arc<Context>>| {
+                context.accounts.metrics().set_readiness(&not_ready(&*ready).await);
+                ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], measured(&context))
             }),
         ),
     ]
+}
+
+async fn not_ready(readiness: &dyn Readiness) -> Vec<&'static str> {
+    timeout(LONGEST, readiness.not_ready()).await.unwrap_or_else(|_| vec!["readiness"])
+}
+
+/// With what is looked up only when somebody asks.
+fn measured(context: &Context) -> String {
+    let metrics = context.accounts.metrics();
+    let (running, waiting) = context.accounts.hashing().load();
+    metrics.hashing.running.set(i64::try_from(running).unwrap_or(i64::MAX));
+    metrics.hashing.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    metrics.text()
 }
 
 #[derive(Serialize)]

@@ -4,12 +4,15 @@
 use super::error::{ApiError, ErrorCode, JSON_API};
 use crate::context::Context;
 use crate::http::{ClientAddress, Refusal, Refuse};
+use crate::metrics::{self, Operation};
+use crate::trace::{Answer, Trace, TraceId};
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use data_encoding::HEXLOWER;
 use einmal_core::Entropy;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,22 +40,53 @@ impl RequestId {
     }
 }
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// Around every route and fallback of a router.
 #[derive(Clone)]
-pub(super) struct RequestLayer(pub(super) Arc<Context>);
+pub(super) struct RequestLayer {
+    pub(super) context: Arc<Context>,
+    pub(super) operations: Arc<Counted>,
+}
+
+/// What is counted of each route, by its path.
+pub(super) struct Counted {
+    operations: HashMap<String, Arc<Operation>>,
+    /// Of what has no route.
+    nothing: Arc<Operation>,
+}
+
+impl Counted {
+    /// `routes`: where they are found, and the template that they are counted by.
+    pub(super) fn new(context: &Context, routes: impl IntoIterator<Item = (Vec<String>, String)>) -> Self {
+        let operations = &context.accounts.metrics().operations;
+        let of = |(paths, template): (Vec<String>, String)| {
+            let operation = Arc::new(operations.operation(&template));
+            paths.into_iter().map(move |path| (path, Arc::clone(&operation)))
+        };
+        Self {
+            operations: routes.into_iter().flat_map(of).collect(),
+            nothing: Arc::new(operations.operation(metrics::NO_ROUTE)),
+        }
+    }
+
+    fn of(&self, route: Option<&MatchedPath>) -> &Arc<Operation> {
+        route.and_then(|route| self.operations.get(route.as_str())).unwrap_or(&self.nothing)
+    }
+}
 
 impl<S> Layer<S> for RequestLayer {
     type Service = RequestService<S>;
 
     fn layer(&self, inner: S) -> RequestService<S> {
-        RequestService { inner, context: Arc::clone(&self.0) }
+        RequestService { inner, layer: self.clone() }
     }
 }
 
 #[derive(Clone)]
 pub(super) struct RequestService<S> {
     inner: S,
-    context: Arc<Context>,
+    layer: RequestLayer,
 }
 
 impl<S> Service<Request> for RequestService<S>
@@ -69,15 +103,21 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let id = request_id(request.headers(), &*self.context.entropy);
+        let RequestLayer { context, operations } = &self.layer;
+        let id = request_id(request.headers(), &*context.entropy);
+        let lines = request.headers().get_all(TRACEPARENT).iter().map(HeaderValue::as_bytes);
+        let trace = context.tracer.begin(lines, &*context.entropy);
         request.extensions_mut().insert(RequestId(Some(id.clone())));
+        let route = request.extensions().get::<MatchedPath>().cloned();
         Answering {
             id,
-            method: method_name(request.method()),
-            route: request.extensions().get::<MatchedPath>().cloned(),
+            trace,
+            method: method_of(request.method()),
+            operation: Arc::clone(operations.of(route.as_ref())),
+            route,
             client: request.extensions().get::<ClientAddress>().copied(),
             started: Instant::now(),
-            context: Arc::clone(&self.context),
+            context: Arc::clone(context),
             inner: self.inner.call(request),
         }
     }
@@ -86,7 +126,9 @@ where
 /// A request being answered. A named type, so that it costs no box of its own.
 pub(super) struct Answering<F> {
     id: HeaderValue,
-    method: &'static str,
+    trace: Option<Arc<Trace>>,
+    method: metrics::Method,
+    operation: Arc<Operation>,
     route: Option<MatchedPath>,
     client: Option<ClientAddress>,
     started: Instant,
@@ -103,7 +145,11 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         // Unwind safe: after a panic the inner future is never polled again.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.inner).poll(cx)));
+        let inner = Pin::new(&mut this.inner);
+        let polled = catch_unwind(AssertUnwindSafe(|| match &this.trace {
+            Some(trace) => trace.within(|| inner.poll(cx)),
+            None => inner.poll(cx),
+        }));
         let mut response = match polled {
             Ok(polled) => match ready!(polled) {
                 Ok(response) => response,
@@ -130,14 +176,22 @@ impl<F> Answering<F> {
             outcome.or_else(|| response.extensions().get::<LoggedOutcome>().map(|outcome| outcome.0));
         let cause = error.as_ref().and_then(ApiError::cause);
         let route = self.route.as_ref().map_or("", MatchedPath::as_str);
-        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (method, client, status) = (self.method, self.client, response.status());
-        log(&Line { id, client, method, route, status, outcome, cause, duration_us });
+        let (client, status, took) = (self.client, response.status(), self.started.elapsed());
+        self.operation.answered(self.method, status.as_u16(), took);
+        let method = self.method.name();
+        if let Some(trace) = &self.trace {
+            let answer = || Answer { method, route: route.to_owned(), status: status.as_u16() };
+            self.context.tracer.finish(trace, answer);
+        }
+        let trace_id = self.trace.as_ref().map(|trace| trace.id());
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        log(&Line { id, trace_id, client, method, route, status, outcome, cause, duration_us });
     }
 }
 
 struct Line<'a> {
     id: &'a str,
+    trace_id: Option<TraceId>,
     client: Option<ClientAddress>,
     method: &'a str,
     route: &'a str,
@@ -148,14 +202,16 @@ struct Line<'a> {
 }
 
 fn log(line: &Line<'_>) {
-    let Line { id: request_id, client, method, route, status, outcome, cause, duration_us } = *line;
+    let Line { id: request_id, trace_id, client, method, route, status, outcome, cause, duration_us } = *line;
     let (status, outcome) = (status.as_u16(), outcome.unwrap_or("ok"));
+    let trace_id = trace_id.map(tracing::field::display);
     let client = client.map(|client| tracing::field::display(client.0));
     // The cause may come from a library: the formatter escapes what is in a field.
     match cause {
         Some(cause) if status >= 500 => {
             tracing::error!(
                 request_id,
+                trace_id,
                 client,
                 method,
                 route,
@@ -166,10 +222,18 @@ fn log(line: &Line<'_>) {
                 "request"
             );
         }
-        Some(cause) => {
-            tracing::info!(request_id, client, method, route, status, outcome, cause, duration_us, "request");
-        }
-        None => tracing::info!(request_id, client, method, route, status, outcome, duration_us, "request"),
+        _ => tracing::info!(
+            request_id,
+            trace_id,
+            client,
+            method,
+            route,
+            status,
+            outcome,
+            cause,
+            duration_us,
+            "request"
+        ),
     }
 }
 
@@ -196,16 +260,16 @@ fn request_id(headers: &HeaderMap, entropy: &dyn Entropy) -> HeaderValue {
     HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("none"))
 }
 
-fn method_name(method: &Method) -> &'static str {
+fn method_of(method: &Method) -> metrics::Method {
     match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
+        Method::GET => metrics::Method::Get,
+        Method::HEAD => metrics::Method::Head,
+        Method::POST => metrics::Method::Post,
+        Method::PUT => metrics::Method::Put,
+        Method::PATCH => metrics::Method::Patch,
+        Method::DELETE => metrics::Method::Delete,
+        Method::OPTIONS => metrics::Method::Options,
+        _ => metrics::Method::Other,
     }
 }
 
@@ -228,10 +292,11 @@ impl Refuse for Context {
             response.headers_mut().insert(DATE, date);
         }
         let (status, outcome) = (error.status(), Some(error.code().as_str()));
-        let client = Some(client);
+        self.accounts.metrics().refused(status.as_u16());
         log(&Line {
             id: id_text,
-            client,
+            trace_id: None,
+            client: Some(client),
             method: "",
             route: "",
             status,

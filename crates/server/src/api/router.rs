@@ -4,7 +4,7 @@
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
-use super::request::RequestLayer;
+use super::request::{Counted, RequestLayer};
 use super::verify_otp;
 use super::{
     check_password, check_pin, check_pin_or_password, create_otp, create_totp, delete_device, label_device,
@@ -44,6 +44,11 @@ impl Route {
     pub fn describe(mut self, documentation: fn() -> Documentation) -> Self {
         self.documentation.push(documentation);
         self
+    }
+
+    /// What it is counted by: all versions together.
+    fn template(&self) -> String {
+        if self.is_versioned { format!("/user/{{version}}{}", self.path) } else { self.path.to_owned() }
     }
 
     pub(super) fn documentation(&self) -> &[fn() -> Documentation] {
@@ -91,6 +96,8 @@ pub fn routes() -> Vec<Route> {
 /// If two of them have the same path and method, which any test would find.
 pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> Router {
     let mut api = Router::new();
+    let routes: Vec<_> = routes.into_iter().collect();
+    let counted = Counted::new(&context, routes.iter().map(|route| (route.paths(), route.template())));
     for route in routes {
         for path in route.paths() {
             api = api.route(&path, route.methods.clone());
@@ -98,6 +105,6 @@ pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> 
     }
     api.fallback(async || ApiError::new(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(ErrorCode::MethodNotAllowed))
-        .layer(RequestLayer(Arc::clone(&context)))
+        .layer(RequestLayer { context: Arc::clone(&context), operations: Arc::new(counted) })
         .with_state(context)
 }

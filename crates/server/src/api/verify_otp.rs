@@ -10,6 +10,7 @@ use super::router::Route;
 use super::throttled::throttled;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
+use crate::metrics::VerificationOutcome;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
@@ -72,10 +73,15 @@ async fn verify_otp(
 ) -> Result<Response, ApiError> {
     let Request { code, types } = Request::read(&document)?;
     // What cannot be anybody's code is no guess at this account's, and not counted.
-    let Some(code) = code else { return Err(invalid("not 6 to 8 digits")) };
+    let Some(code) = code else {
+        context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
+        return Err(invalid("not 6 to 8 digits"));
+    };
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
-    let decide = move |account: &mut Account| account.verify(&code, types, now, &policy);
-    match context.accounts.update(caller.account().clone(), decide).await? {
+    let decide = move |account: &mut Account| account.verify_telling(&code, types, now, &policy);
+    let verdict = context.accounts.update(caller.account().clone(), decide).await?;
+    context.accounts.metrics().attempts.decided(types, verdict.as_ref());
+    match verdict.map(|verdict| verdict.verification) {
         Some(Verification::Accepted) => {
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("accepted"))).into_response())
         }

@@ -4,6 +4,7 @@
 use super::{TokenError, TokenVerifier, VerifiedToken};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::context::Context;
+use crate::metrics::{Stage, TokenOutcome};
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -63,7 +64,12 @@ impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
     async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, ApiError> {
         let token = bearer_token(&parts.headers)?;
         let now = context.clock.now();
-        let token = context.tokens.verify(token, now).await.map_err(|error| refusal(&error))?;
+        let metrics = context.accounts.metrics();
+        let checking = metrics.stages.time(Stage::Token);
+        let verified = context.tokens.verify(token, now).await;
+        drop(checking);
+        metrics.token(outcome(&verified));
+        let token = verified.map_err(|error| refusal(&error))?;
         if token.linked_identity_missing {
             return Err(challenge(ErrorCode::MissingLinkedIdentity, INVALID));
         }
@@ -112,6 +118,15 @@ fn challenge(code: ErrorCode, www_authenticate: HeaderValue) -> ApiError {
 
 fn invalid(reason: &'static str) -> ApiError {
     challenge(ErrorCode::TokenInvalid, INVALID).logged(reason)
+}
+
+fn outcome(verified: &Result<Arc<VerifiedToken>, TokenError>) -> TokenOutcome {
+    match verified {
+        Ok(_) => TokenOutcome::Accepted,
+        Err(TokenError::Invalid(_)) => TokenOutcome::Invalid,
+        Err(TokenError::Expired) => TokenOutcome::Expired,
+        Err(TokenError::Unavailable { .. }) => TokenOutcome::Unavailable,
+    }
 }
 
 fn refusal(error: &TokenError) -> ApiError {

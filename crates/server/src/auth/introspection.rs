@@ -6,6 +6,8 @@ use super::outgoing::{DEADLINE, FetchError, answer_to};
 use super::verified_tokens::TokenHash;
 use super::{TokenError, VerifiedToken};
 use crate::config::Secret;
+use crate::metrics::{IntrospectionOutcome, IssuerMetrics};
+use crate::trace;
 use einmal_core::Timestamp;
 use quick_cache::sync::Cache;
 use reqwest::Client;
@@ -56,6 +58,7 @@ pub(super) struct Introspection {
     active: Cache<TokenHash, Active>,
     questions: Mutex<HashMap<TokenHash, watch::Receiver<Option<Verdict>>>>,
     places: Semaphore,
+    metrics: Arc<IssuerMetrics>,
 }
 
 /// A token that its issuer vouched for.
@@ -79,9 +82,14 @@ impl Drop for Question {
 }
 
 impl Introspection {
-    pub(super) fn new(issuer: Arc<str>, settings: IntrospectionSettings, http: Client) -> Self {
+    pub(super) fn new(
+        issuer: Arc<str>,
+        settings: IntrospectionSettings,
+        http: Client,
+        metrics: Arc<IssuerMetrics>,
+    ) -> Self {
         let (active, questions) = (Cache::new(REMEMBERED), Mutex::default());
-        Self { issuer, settings, http, active, questions, places: Semaphore::new(ASKED_AT_ONCE) }
+        Self { issuer, settings, http, active, questions, places: Semaphore::new(ASKED_AT_ONCE), metrics }
     }
 
     pub(super) fn is_of_this_issuer(&self, token: &str) -> bool {
@@ -120,6 +128,7 @@ impl Introspection {
             return Ok(verdict.clone());
         }
         if questions.len() >= ASKED_OR_WAITING {
+            self.metrics.introspection(IntrospectionOutcome::Crowded);
             tracing::debug!(issuer = %self.issuer, "too many tokens to introspect");
             return Err(UNAVAILABLE);
         }
@@ -127,14 +136,15 @@ impl Introspection {
         questions.insert(hash, verdict.clone());
         let question = Question { of: Arc::clone(self), hash };
         let form = Zeroizing::new(format!("token={}&token_type_hint=access_token", *form_encoded(token)));
-        tokio::spawn(async move {
+        tokio::spawn(trace::carried(async move {
             let verdict = question.of.ask(&form).await.and_then(|answer| {
                 read(&answer)
                     .map(|claims| claims.and_then(|claims| judge(&claims, &answer)))
                     .map_err(|reason| question.of.no_answer(reason))
             });
+            question.count(&verdict);
             sender.send_replace(Some(question.settle(verdict, now)));
-        });
+        }));
         Ok(verdict)
     }
 
@@ -160,6 +170,14 @@ impl Introspection {
 }
 
 impl Question {
+    fn count(&self, verdict: &Result<Result<VerifiedToken, TokenError>, FetchError>) {
+        self.of.metrics.introspection(match verdict {
+            Ok(Ok(_)) => IntrospectionOutcome::Active,
+            Ok(Err(_)) => IntrospectionOutcome::Refused,
+            Err(_) => IntrospectionOutcome::Failed,
+        });
+    }
+
     /// Only good tokens are remembered: what is refused today may be good in a moment, and of bad ones there is
     /// no end.
     fn settle(

@@ -8,6 +8,8 @@ use super::key_set::{Judgement, KeySet};
 use super::outgoing::FetchError;
 use super::token::Token;
 use crate::clock::Clock;
+use crate::metrics::{FetchOutcome, IssuerMetrics};
+use crate::trace;
 use einmal_core::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
@@ -24,6 +26,7 @@ pub(super) struct IssuerKeys {
     clock: Arc<dyn Clock>,
     current: RwLock<Option<Current>>,
     last_fetch: Mutex<Option<Fetch>>,
+    metrics: Arc<IssuerMetrics>,
 }
 
 struct Current {
@@ -60,8 +63,10 @@ impl IssuerKeys {
         algorithms: Vec<Algorithm>,
         location: KeySetLocation,
         clock: Arc<dyn Clock>,
+        metrics: Arc<IssuerMetrics>,
     ) -> Self {
-        Self { name, algorithms, location, clock, current: RwLock::default(), last_fetch: Mutex::default() }
+        let (current, last_fetch) = (RwLock::default(), Mutex::default());
+        Self { name, algorithms, location, clock, current, last_fetch, metrics }
     }
 
     /// The set in use, unless the issuer has been out of reach for too long.
@@ -138,7 +143,8 @@ impl IssuerKeys {
         let (sender, outcome) = watch::channel(None);
         *last = Some(Fetch { begun_at: now, outcome: outcome.clone() });
         let keys = Arc::clone(self);
-        tokio::spawn(async move { sender.send_replace(Some(keys.fetch(now).await)) });
+        let fetch = async move { sender.send_replace(Some(keys.fetch(now).await)) };
+        tokio::spawn(trace::carried(fetch));
         Some(outcome)
     }
 
@@ -146,10 +152,12 @@ impl IssuerKeys {
         let document = self.location.fetch().await;
         match document.and_then(|document| KeySet::parse(&document, &self.algorithms)) {
             Ok(fetched) => {
+                self.metrics.fetch(FetchOutcome::Fetched);
                 self.replace(fetched, now);
                 Ok(())
             }
             Err(error) => {
+                self.metrics.fetch(FetchOutcome::Failed);
                 tracing::warn!(issuer = %self.name, %error, "no newer key set");
                 Err(error)
             }

@@ -25,6 +25,7 @@ pub use outgoing::FetchError;
 pub use settings::{IssuerSettings, SettingsError, trusted_url};
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use claims::{Claims, Lifetime};
 use discovery::KeySetLocation;
 use einmal_core::Timestamp;
@@ -102,6 +103,15 @@ pub struct TokenVerifier {
 impl TokenVerifier {
     /// Asks nobody yet: see [`Self::discover`].
     pub fn new(issuers: Vec<IssuerSettings>, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+        Self::counted(issuers, clock, &Metrics::default())
+    }
+
+    /// The same, with what issuers are asked counted in `metrics`.
+    pub fn counted(
+        issuers: Vec<IssuerSettings>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<Self, SettingsError> {
         IssuerSettings::check_distinct(&issuers)?;
         let urls = issuers.iter().map(IssuerSettings::check).collect::<Result<Vec<_>, _>>()?;
         let needs_tls = urls.iter().chain(issuers.iter().flat_map(IssuerSettings::further_urls));
@@ -114,10 +124,13 @@ impl TokenVerifier {
                 let jwks_uri = settings.jwks_uri.clone();
                 let location = KeySetLocation::new(&url, &settings.issuer, jwks_uri, http.clone());
                 let (name, algorithms) = (Arc::clone(&settings.name), settings.algorithms.clone());
+                let metrics = Arc::new(metrics.issuer(&name));
                 let introspection = settings.introspection.clone().map(|introspection| {
-                    Arc::new(Introspection::new(Arc::clone(&name), introspection, http.clone()))
+                    let (name, metrics) = (Arc::clone(&name), Arc::clone(&metrics));
+                    Arc::new(Introspection::new(name, introspection, http.clone(), metrics))
                 });
-                let keys = Arc::new(IssuerKeys::new(name, algorithms, location, Arc::clone(&clock)));
+                let keys = IssuerKeys::new(name, algorithms, location, Arc::clone(&clock), metrics);
+                let keys = Arc::new(keys);
                 Arc::new(Issuer { settings, keys, introspection })
             })
             .collect();

@@ -1,6 +1,7 @@
 //! Requests to issuers: bounded in time and size, and to nobody but those of the configuration and of the issuer's
 //! own document. Nothing of a token may ever come into a URL, a header or a message here.
 
+use crate::trace;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use std::error::Error;
 use std::fmt::Write as _;
@@ -76,6 +77,10 @@ pub(super) async fn answer_to(request: RequestBuilder, url: &Url) -> Result<Vec<
     let unreachable = |error: reqwest::Error| FetchError::Unreachable {
         url: url.to_string(),
         reason: with_causes(&error.without_url()),
+    };
+    let request = match trace::traceparent() {
+        Some(traceparent) => request.header("traceparent", traceparent),
+        None => request,
     };
     let mut response = request.send().await.map_err(unreachable)?;
     if response.status() != StatusCode::OK {

@@ -30,7 +30,8 @@ impl ServeCommand {
         };
         run_until_signal(drain, start, |running| {
             let (address, management) = (running.address, running.management_address);
-            tracing::info!(%address, %management, "serving");
+            let version = env!("CARGO_PKG_VERSION");
+            tracing::info!(version, %address, %management, "serving");
             Ok(())
         })?;
         tracing::info!("stopped");

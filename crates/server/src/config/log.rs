@@ -2,9 +2,10 @@
 
 use super::keys::Key;
 use super::section::Section;
+use crate::trace::Endpoint;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-pub(super) const KEYS: &[Key] = &[Key::value("format"), Key::value("level"), Key::unsupported("otlp")];
+pub(super) const KEYS: &[Key] = &[Key::value("format"), Key::value("level"), Key::value("otlp")];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -19,12 +20,14 @@ pub struct Log {
     pub format: LogFormat,
     /// What is written, by module.
     pub level: Targets,
+    /// Where traces go.
+    pub otlp: Option<Endpoint>,
 }
 
 impl Log {
     /// For whoever looks at a terminal.
     pub fn for_people() -> Self {
-        Self { format: LogFormat::Text, level: everything_at(LevelFilter::INFO) }
+        Self { format: LogFormat::Text, level: everything_at(LevelFilter::INFO), otlp: None }
     }
 }
 
@@ -37,6 +40,8 @@ const MOST_OF_LIBRARIES: LevelFilter = LevelFilter::INFO;
 const EXPECTED_LEVEL: &str = "off, error, warn, info, debug or trace, or a list of MODULE=LEVEL such as \
      \"info,einmal::auth=debug\" (libraries: no more than info, because they write tokens below it)";
 
+const OTLP_EXPECTED: &str = "the http or https URL of an OTLP collector, such as http://127.0.0.1:4317 for gRPC or http://127.0.0.1:4318 for HTTP";
+
 pub(super) fn read(section: &mut Section<'_>) -> Log {
     let format = section
         .parsed("format", "\"json\" or \"text\"", |text| match text {
@@ -48,7 +53,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Log {
     let level = section
         .parsed("level", EXPECTED_LEVEL, parse_level)
         .unwrap_or_else(|| everything_at(LevelFilter::INFO));
-    Log { format, level }
+    let otlp = section.has("otlp").then(|| section.parsed("otlp", OTLP_EXPECTED, Endpoint::parse)).flatten();
+    Log { format, level, otlp }
 }
 
 fn everything_at(level: LevelFilter) -> Targets {

@@ -1,5 +1,6 @@
 //! How long and how much one connection may take before it is cut off. Nothing here is judged per account.
 
+use crate::metrics::Gauge;
 use std::time::Duration;
 
 /// What a listener grants to each of its connections, and how many it grants it to.
@@ -20,6 +21,8 @@ pub struct Limits {
     pub write_stall: Duration,
     /// For reading on after the last answer, see `linger`.
     pub linger: Duration,
+    /// Tells how many connections there are.
+    pub open: Gauge,
 }
 
 impl Default for Limits {
@@ -32,6 +35,7 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             write_stall: Duration::from_secs(10),
             linger: Duration::from_secs(2),
+            open: Gauge::default(),
         }
     }
 }

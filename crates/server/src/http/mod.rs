@@ -25,6 +25,7 @@ pub use refusal::{Refusal, Refuse};
 pub use shutdown::{DEFAULT_DRAIN, Shutdown, Signals};
 pub use tls::{Tls, TlsError, TlsFiles};
 
+use crate::metrics::Gauge;
 use axum::Router;
 use connection::Server;
 use std::io;
@@ -124,10 +125,27 @@ fn spawn(stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, serv
     // Answers are written whole, so there is nothing to gather; an error means that the client is gone again.
     let _ = stream.set_nodelay(true);
     let server = server.clone();
+    let counted = Counted::new(&server.limits.open);
     tokio::spawn(async move {
         connection::serve(stream, peer.ip(), server).await;
-        drop(permit);
+        drop((permit, counted));
     });
+}
+
+/// A connection in the gauge, however it ends.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(open: &Gauge) -> Self {
+        open.inc();
+        Self(open.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// The client was gone before it was accepted.

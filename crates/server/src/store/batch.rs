@@ -2,6 +2,7 @@
 //! lose a request it has accepted, and never answer one before its group has ended.
 
 use super::StoreError;
+use crate::metrics::{Batches, Counter};
 use tokio::sync::{mpsc, oneshot};
 
 /// A group is closed once its requests weigh this much, so that nobody waits for an endless commit.
@@ -47,14 +48,15 @@ pub fn settle_all<R: Request>(group: &mut Vec<R>, failure: Option<&StoreError>) 
 }
 
 /// Both ends of a new queue.
-pub fn queue<R: Request>() -> (Intake<R>, Queue<R>) {
+pub fn queue<R: Request>(metrics: Batches) -> (Intake<R>, Queue<R>) {
     let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
-    (Intake { sender }, Queue { receiver })
+    (Intake { sender, failures: metrics.failures.clone() }, Queue { receiver, metrics })
 }
 
 /// Where callers put requests. Once it is dropped the queue runs empty and then ends.
 pub struct Intake<R> {
     sender: mpsc::Sender<R>,
+    failures: Counter,
 }
 
 impl<R: Request> Intake<R> {
@@ -67,14 +69,21 @@ impl<R: Request> Intake<R> {
         let stopped = || StoreError::Unavailable("the store has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
         let pending = Pending { input, outcome: None, reply };
-        self.sender.send(request(pending)).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        let answer = match self.sender.send(request(pending)).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(stopped())),
+            Err(_) => Err(stopped()),
+        };
+        if answer.is_err() {
+            self.failures.inc();
+        }
+        answer
     }
 }
 
 /// Where an engine takes groups from.
 pub struct Queue<R> {
     receiver: mpsc::Receiver<R>,
+    metrics: Batches,
 }
 
 impl<R: Request> Queue<R> {
@@ -100,6 +109,8 @@ impl<R: Request> Queue<R> {
             weight = weight.saturating_add(request.weight());
             group.push(request);
         }
+        #[expect(clippy::cast_precision_loss, reason = "a group is small")]
+        self.metrics.sizes.observe(group.len() as f64);
         true
     }
 }
@@ -121,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_takes_what_waits_up_to_its_weight() {
-        let (intake, mut queue) = queue::<Sum>();
+        let (intake, mut queue) = queue::<Sum>(Batches::default());
         let ask = |weight| intake.ask(weight, Sum);
         let answers = async { tokio::join!(ask(1), ask(510), ask(300), ask(7)) };
         let engine = async {
@@ -146,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_runs_empty_before_it_ends_though_nobody_waits_any_more() {
-        let (intake, mut queue) = queue::<Sum>();
+        let (intake, mut queue) = queue::<Sum>(Batches::default());
         {
             let mut asked = std::pin::pin!(intake.ask(3, Sum));
             let polled = std::future::poll_fn(|context| std::task::Poll::Ready(asked.as_mut().poll(context)));
@@ -161,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_told_when_the_engine_dies() {
-        let (intake, queue) = queue::<Sum>();
+        let (intake, queue) = queue::<Sum>(Batches::default());
         let (answer, ()) = tokio::join!(intake.ask(1, Sum), async { drop(queue) });
         assert!(matches!(answer, Err(StoreError::Unavailable(_))));
         assert!(matches!(intake.ask(1, Sum).await, Err(StoreError::Unavailable(_))));

@@ -19,6 +19,7 @@ use super::batch::{self, Intake};
 use super::{
     Expected, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome, Version,
 };
+use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
 use gate::Gate;
@@ -49,14 +50,23 @@ impl SqliteStore {
 
     /// With [`Migration::Refuse`] nothing is made or changed: the file must be there and have the known schema.
     pub fn open_with(path: &Path, migration: Migration) -> Result<Self, OpenError> {
+        Self::open_counted(path, migration, &Metrics::default().store)
+    }
+
+    /// The same, with what its queues do counted in `metrics`.
+    pub fn open_counted(
+        path: &Path,
+        migration: Migration,
+        metrics: &StoreMetrics,
+    ) -> Result<Self, OpenError> {
         // Absolute, so that a name such as `file:…` or `:memory:` means a file, here as for SQLite.
         let path = path::absolute(path).map_err(|error| OpenError::io(path, error))?;
         let first = Link::create(&path, migration)?;
 
         let gate = Arc::new(Gate::default());
         let handover = Arc::new(Handover::new());
-        let (writes, mut write_queue) = batch::queue();
-        let (reads, mut read_queue) = batch::queue();
+        let (writes, mut write_queue) = batch::queue(metrics.writes.clone());
+        let (reads, mut read_queue) = batch::queue(metrics.reads.clone());
         // From here on dropping `store` stops the threads that have been started.
         let mut store = Self {
             writes: Some(writes),

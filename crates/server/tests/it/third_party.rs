@@ -3,13 +3,13 @@
 
 mod browser;
 mod codes;
-mod conformance;
 mod jose;
 mod opaque_tokens;
 mod openapi_document;
 mod openid_provider;
 mod password_hashes;
 mod proxies;
+mod schemathesis;
 
 use std::path::PathBuf;
 

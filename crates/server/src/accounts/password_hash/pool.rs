@@ -9,10 +9,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const MAX_WAITING: usize = 256;
 
 pub struct HashPool {
+    sizes: Sizes,
     /// One for each core.
     threads: Arc<Semaphore>,
     /// One for each core, and one for each place in the queue.
     places: Arc<Semaphore>,
+}
+
+#[derive(Clone, Copy)]
+struct Sizes {
+    threads: usize,
+    places: usize,
 }
 
 /// A place in the pool, for one piece of work after another.
@@ -39,10 +46,19 @@ impl Default for HashPool {
 
 impl HashPool {
     pub fn new(threads: usize, waiting: usize) -> Self {
+        let sizes = Sizes { threads, places: threads + waiting };
         Self {
-            threads: Arc::new(Semaphore::new(threads)),
-            places: Arc::new(Semaphore::new(threads + waiting)),
+            sizes,
+            threads: Arc::new(Semaphore::new(sizes.threads)),
+            places: Arc::new(Semaphore::new(sizes.places)),
         }
+    }
+
+    /// How many are being compared, and how many more have been let in.
+    pub fn load(&self) -> (usize, usize) {
+        let running = self.sizes.threads.saturating_sub(self.threads.available_permits());
+        let inside = self.sizes.places.saturating_sub(self.places.available_permits());
+        (running, inside.saturating_sub(running))
     }
 
     pub fn enter(&self) -> Result<Place, Crowded> {

@@ -8,6 +8,7 @@ use crate::api::issued_code::issued;
 use crate::api::router::Route;
 use crate::auth::caller::Caller;
 use crate::context::Context;
+use crate::metrics::CodeOutcome;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
@@ -28,6 +29,7 @@ async fn issue_code(
         let policy = Arc::clone(&context.policy);
         let expires_at = context.accounts.issue_login_code(id, code.clone(), caller.now, policy).await?;
         let expires_at = expires_at.ok_or_else(|| not_found("unknown account"))?;
+        context.accounts.metrics().attempts.code(CodeOutcome::Told);
         Ok(issued(&code, expires_at))
     };
     request.audited("issue-code", issue).await

@@ -8,6 +8,7 @@ use crate::api::negotiate::AcceptsJson;
 use crate::api::request::RequestId;
 use crate::auth::caller::Caller;
 use crate::context::Context;
+use crate::trace;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -45,7 +46,7 @@ impl AdminRequest {
         let Self { caller, account, id } = self;
         let token = Arc::clone(&caller.token);
         let work = work(caller, account.clone());
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(trace::carried(async move {
             let result = work.await;
             let outcome = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
             tracing::info!(
@@ -59,7 +60,7 @@ impl AdminRequest {
                 "admin"
             );
             result
-        });
+        }));
         task.await.map_err(|_| ApiError::internal("panicked"))?
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn run(path: &Path, handover: &Handover) {
                     .map_err(|error| link.failure(&error))
             });
             if let Err(error) = copied {
-                tracing::warn!(path = %path.display(), %error, "the log could not be copied; it grows");
+                tracing::warn!(store = %path.display(), %error, "the log could not be copied; it grows");
                 link = None;
             }
             let mut now = handover.lock();
@@ -176,7 +176,7 @@ fn close(mut link: Option<Link>, path: &Path) {
             .map_err(|error| link.failure(&error))
     });
     if let Err(error) = closed {
-        tracing::warn!(path = %path.display(), %error, "closed without a last checkpoint; nothing is lost by that");
+        tracing::warn!(store = %path.display(), %error, "closed without a last checkpoint; nothing is lost by that");
     }
 }
 

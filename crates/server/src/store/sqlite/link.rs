@@ -162,14 +162,14 @@ pub(super) fn serve<R: Request>(
         let link = first.take().map_or_else(|| Link::open(path, Migration::Refuse), Ok);
         let ended = link.map_err(StoreError::from).and_then(|link| {
             if !working {
-                tracing::info!(path = %path.display(), "the store is connected again");
+                tracing::info!(store = %path.display(), "the store is connected again");
                 working = true;
             }
             session(link, queue, &mut group)
         });
         let Err(failure) = ended else { return };
         if working {
-            tracing::error!(path = %path.display(), error = %failure, "the store lost its connection");
+            tracing::error!(store = %path.display(), error = %failure, "the store lost its connection");
             working = false;
         }
         settle_all(&mut group, Some(&failure));

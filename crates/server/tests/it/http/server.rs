@@ -22,6 +22,7 @@ use einmal::context::Context;
 use einmal::entropy::SystemEntropy;
 use einmal::http::{Front, Limits, Shutdown, listen, serve};
 use einmal::store::sqlite::SqliteStore;
+use einmal::trace::Tracer;
 use einmal_core::Timestamp;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -93,6 +94,7 @@ pub(crate) async fn context() -> Arc<Context> {
         shutdown: Shutdown::new(Duration::ZERO),
         policy: Arc::default(),
         says_throttled: false,
+        tracer: Tracer::default(),
     })
 }
 

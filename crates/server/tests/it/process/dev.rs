@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+const DEMO_APP_SECRET: &str = "KRUGS4ZANFZSAYJAONSWG4TFOQQGM33S";
 const DEMO_SECRET: &str = "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU";
 /// Enough for two runs of curl.
 const SECONDS: u64 = 4;
@@ -145,6 +146,27 @@ async fn the_lines_of_the_manual_that_administer_accounts_do_so() {
         statuses.push(status(&format!("TOKEN=$(curl -s '{token}'); curl -i {line}")));
     }
     assert_eq!(statuses, [201, 200, 204, 201, 204]);
+}
+
+/// In their order, with codes that are live.
+#[tokio::test]
+async fn the_lines_for_client_developers_do_what_is_said_of_them() {
+    let dev = Dev::start(&[]).await;
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CLIENTS.md");
+    let document = fs::read_to_string(document).unwrap();
+    let origin = format!("http://{}", dev.address);
+    let code_of = |secret: &str| paste(&format!("{PROGRAM} code --secret {secret}")).trim().to_owned();
+    early_in_a_step(SECONDS).await;
+    let mut codes = [code_of(DEMO_SECRET), code_of(DEMO_APP_SECRET)].into_iter();
+    let mut statuses = Vec::new();
+    for line in document.lines().filter_map(|line| line.strip_prefix("$ curl ")) {
+        let mut line = line.replace("https://otp.example.com", &origin);
+        if line.contains("123456") {
+            line = line.replace("123456", &codes.next().unwrap());
+        }
+        statuses.push(status(&format!("TOKEN=$(curl -s {origin}/dev/token); curl {line}")));
+    }
+    assert_eq!(statuses, [204, 201, 200, 200, 200, 200, 201, 200, 200, 204]);
 }
 
 #[tokio::test]

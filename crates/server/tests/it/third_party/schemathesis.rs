@@ -50,7 +50,7 @@ fn answered(serving: &Serving) -> BTreeSet<(String, String, u64)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_to_what_schemathesis_makes_up_is_documented() {
+async fn whatever_is_sent_every_answer_is_a_documented_one_200() {
     let Some(python) = peer("EINMAL_TEST_PYTHON", "the test with schemathesis") else { return };
     let installation = Installation::new().await;
     installation.import(ACCOUNT.replace('\n', ""));

@@ -1,0 +1,75 @@
+//! How long the stages of a request take, for the histograms, and for the request's trace if it has one.
+
+use super::labels::{durations, histograms};
+use crate::trace;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::time::Instant;
+
+/// What a request spends its time on. A round of the update loop is one of load, decide and commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Checking the token, which may wait for its issuer.
+    Token,
+    /// Waiting for others at the same account; those who need not wait have none.
+    Turn,
+    Load,
+    /// Opening the seals, deciding and sealing.
+    Decide,
+    Commit,
+    /// Comparing a password or PIN, with the wait for a thread.
+    Compare,
+}
+
+impl Stage {
+    const ALL: [Self; 6] = [Self::Token, Self::Turn, Self::Load, Self::Decide, Self::Commit, Self::Compare];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Turn => "turn",
+            Self::Load => "load",
+            Self::Decide => "decide",
+            Self::Commit => "commit",
+            Self::Compare => "compare",
+        }
+    }
+}
+
+pub struct Stages([Histogram; Stage::ALL.len()]);
+
+impl Stages {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let help = "How long the stages of requests took";
+        let family = histograms(registry, "stage_duration_seconds", help, durations);
+        Self(Stage::ALL.map(|stage| family.get_or_create_owned(&vec![("stage", stage.name().to_owned())])))
+    }
+
+    /// Runs until it is dropped.
+    pub fn time(&self, stage: Stage) -> Timer<'_> {
+        let [token, turn, load, decide, commit, compare] = &self.0;
+        let histogram = match stage {
+            Stage::Token => token,
+            Stage::Turn => turn,
+            Stage::Load => load,
+            Stage::Decide => decide,
+            Stage::Commit => commit,
+            Stage::Compare => compare,
+        };
+        Timer { histogram, stage, started: Instant::now() }
+    }
+}
+
+pub struct Timer<'a> {
+    histogram: &'a Histogram,
+    stage: Stage,
+    started: Instant,
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        let ended = Instant::now();
+        self.histogram.observe((ended - self.started).as_secs_f64());
+        trace::record(self.stage.name(), self.started, ended);
+    }
+}

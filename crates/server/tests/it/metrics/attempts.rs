@@ -1,0 +1,117 @@
+//! Attempts, and what guards against guessing.
+
+use super::growth;
+use crate::harness::service::Service;
+use serde_json::json;
+
+fn verifications(kind: &str, outcome: &str) -> String {
+    format!("einmal_verifications_total{{type=\"{kind}\",outcome=\"{outcome}\"}}")
+}
+
+#[tokio::test]
+async fn every_outcome_of_a_verification_is_counted_under_its_own_name() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    service.provision(&json!({ "id": "empty" })).await;
+    let right = service.code(0);
+    let wrong = service.wrong_code(0);
+    let asked = "account+device-totp";
+    assert_eq!(service.metric(&verifications("device-totp", "accepted")).await, 0, "before the first one");
+    for (subject, otp, kind, outcome) in [
+        ("alice", right.as_str(), "device-totp", "accepted"),
+        ("alice", right.as_str(), asked, "replayed"),
+        ("alice", wrong.as_str(), asked, "wrong"),
+        ("alice", "12345", asked, "not_a_code"),
+        ("empty", wrong.as_str(), asked, "nothing_enrolled"),
+        ("nobody", wrong.as_str(), asked, "unknown_account"),
+    ] {
+        let series = verifications(kind, outcome);
+        let grown = growth(&service, [&series], async || _ = service.verify(subject, otp).await).await;
+        assert_eq!(grown, [1], "{series}");
+    }
+    service.fail("alice", 4).await;
+    let series = verifications(asked, "throttled");
+    let throttled = "einmal_throttled_total{of=\"code\"}";
+    let grown = growth(&service, [&series, throttled], async || {
+        assert_eq!(service.verify("alice", &service.code(1)).await, 404);
+    });
+    assert_eq!(grown.await, [1, 1]);
+    let whole = service.metrics().await;
+    let total: u64 = ["accepted", "replayed", "wrong", "not_a_code", "nothing_enrolled", "unknown_account"]
+        .map(|outcome| {
+            let kind = if outcome == "accepted" { "device-totp" } else { asked };
+            whole.value(&verifications(kind, outcome))
+        })
+        .iter()
+        .sum();
+    assert_eq!(total, 10, "each attempt is counted once");
+}
+
+#[tokio::test]
+async fn an_accepted_code_is_counted_under_the_type_that_took_it() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    service.provision_device("bob").await;
+    let code = service.create("alice", json!({ "pin": "8299" })).await.otp();
+    let account = verifications("account", "accepted");
+    let device = verifications("device-totp", "accepted");
+    let both = [account.as_str(), device.as_str()];
+    let grown = growth(&service, both, async || assert_eq!(service.verify("alice", &code).await, 204));
+    assert_eq!(grown.await, [1, 0]);
+    let types = ["login", "account", "totp", "device-totp"];
+    let grown = growth(&service, both, async || {
+        assert_eq!(service.verify_as("bob", &service.code(0), &types).await, 204);
+    });
+    assert_eq!(grown.await, [0, 1]);
+}
+
+#[tokio::test]
+async fn waits_and_suspensions_are_counted_when_they_begin() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    let waits = "einmal_waits_begun_total{of=\"code\"}";
+    let suspended = "einmal_suspensions_total{of=\"totp\"}";
+    assert_eq!(growth(&service, [waits], async || service.fail("alice", 4).await).await, [0]);
+    assert_eq!(growth(&service, [waits], async || service.fail("alice", 1).await).await, [1]);
+    service.clock.advance(30);
+    assert_eq!(growth(&service, [waits], async || service.fail("alice", 1).await).await, [1], "the next one");
+
+    service.provision_device("bob").await;
+    service.change("bob", |account| account.devices[0].progress.failures = 98).await;
+    assert_eq!(growth(&service, [suspended], async || service.fail("bob", 1).await).await, [0]);
+    assert_eq!(growth(&service, [suspended], async || service.fail("bob", 1).await).await, [1]);
+    let again = growth(&service, [suspended], async || service.fail("bob", 1).await);
+    assert_eq!(again.await, [0], "it was suspended before");
+}
+
+#[tokio::test]
+async fn what_comes_of_asking_for_a_code_is_counted_and_so_is_the_death_of_a_pin() {
+    let service = Service::start_administered().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299", "password": "correct horse" })).await;
+    let codes = |outcome| format!("einmal_codes_created_total{{outcome=\"{outcome}\"}}");
+    let [created, told, wrong, throttled] = ["created", "told", "wrong", "throttled"].map(codes);
+    let waits = "einmal_waits_begun_total{of=\"pin\"}";
+    let (dead, of_pin) = ("einmal_suspensions_total{of=\"pin\"}", "einmal_throttled_total{of=\"pin\"}");
+    let compared = "einmal_stage_duration_seconds_count{stage=\"compare\"}";
+    let of_password = "einmal_waits_begun_total{of=\"password\"}";
+    let series = [&created, &told, &wrong, &throttled, waits, dead, of_pin, compared, of_password];
+    let ask = async |offered| drop(service.create("alice", offered).await);
+    let grown = growth(&service, series, async || ask(json!({ "pin": "8299" })).await);
+    assert_eq!(grown.await, [1, 0, 0, 0, 0, 0, 0, 1, 0]);
+    let grown = growth(&service, series, async || drop(service.told_code().await));
+    assert_eq!(grown.await, [0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    let grown = growth(&service, series, async || {
+        for _ in 0..5 {
+            ask(json!({ "pin": "0001" })).await;
+        }
+    });
+    assert_eq!(grown.await, [0, 0, 5, 0, 1, 1, 0, 5, 0]);
+    let grown = growth(&service, series, async || ask(json!({ "pin": "8299" })).await);
+    assert_eq!(grown.await, [0, 0, 0, 1, 0, 0, 1, 0, 0]);
+    let grown = growth(&service, series, async || {
+        for _ in 0..5 {
+            ask(json!({ "password": "wrong" })).await;
+        }
+    });
+    assert_eq!(grown.await, [0, 0, 5, 0, 0, 0, 0, 5, 1]);
+}
