@@ -45,10 +45,10 @@ fn documentation() -> Documentation {
     .body(json!({
         "type": "object",
         "description": "At least one of them",
-                "anyOf": [
-                    { "required": ["pin"], "properties": { "pin": { "type": "string" } } },
-                    { "required": ["password"], "properties": { "password": { "type": "string" } } },
-                ],
+        "anyOf": [
+            { "required": ["pin"], "properties": { "pin": { "type": "string" } } },
+            { "required": ["password"], "properties": { "password": { "type": "string" } } },
+        ],
         "properties": {
             "pin": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PIN_LENGTH },
             "password": { "type": ["string", "null"], "minLength": 1, "maxLength": MAX_PASSWORD_LENGTH },

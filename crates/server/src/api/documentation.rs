@@ -70,7 +70,7 @@ impl Documentation {
         self
     }
 
-    /// Required, and in both of the media types that are taken everywhere.
+    /// Required.
     #[must_use]
     pub fn body(mut self, schema: Value, example: Value) -> Self {
         self.body = Some(schema);

@@ -40,7 +40,11 @@ fn documentation() -> Documentation {
                 &json!({
                     "type": "object",
                     "required": ["label"],
-                    "properties": { "label": { "type": "string", "maxLength": MAX_LABEL_LENGTH } },
+                    "properties": { "label": {
+                    "type": "string", "maxLength": MAX_LABEL_LENGTH,
+                    // No control characters.
+                    "pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$",
+                } },
                 }),
             ),
             resource::example(TYPE, &json!({ "label": "Glove box" })),

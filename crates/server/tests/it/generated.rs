@@ -54,8 +54,8 @@ async fn every_operation_is_in_the_document_and_nothing_else() {
 fn every_operation_has_scope_success_and_refusals() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
-    assert_eq!(document["servers"][0]["url"], "/user/{version}");
-    assert_eq!(document["servers"][0]["variables"]["version"]["default"], "2025-1");
+    let servers: Vec<_> = document["servers"].as_array().unwrap().iter().map(|one| &one["url"]).collect();
+    assert_eq!((servers.len(), servers[0], servers[8]), (9, &json!("/user/2025-1"), &json!("/user/2020-4")));
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let scopes = operation["security"].as_array().unwrap();
@@ -111,7 +111,7 @@ fn verify_otp_is_described_as_it_is() {
     let body = &operation["requestBody"];
     assert_eq!(body["required"], true);
     let schema = &body["content"]["application/json"]["schema"];
-    assert_eq!(schema, &body["content"]["application/vnd.api+json"]["schema"]);
+    assert!(body["description"].as_str().unwrap().contains("application/vnd.api+json"));
     assert_eq!(schema["required"], json!(["otp"]));
     assert_eq!(schema["properties"]["otp"]["maxLength"], 64);
     let types = &schema["properties"]["types"];

@@ -5,6 +5,7 @@ mod browser;
 mod codes;
 mod jose;
 mod opaque_tokens;
+mod openapi_document;
 mod openid_provider;
 mod password_hashes;
 mod proxies;
