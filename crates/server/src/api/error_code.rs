@@ -118,5 +118,5 @@ error_codes! {
     Internal INTERNAL_SERVER_ERROR "internal", "Internal error",
         "Something broke in the service. The operator finds the cause in the log under the id of the error.";
     Unavailable SERVICE_UNAVAILABLE "unavailable", "Temporarily unavailable",
-        "Something that the service needs cannot be reached. Whether the request took effect is not known: repeat it with the same Idempotency-Key after the time in the Retry-After header.";
+        "Something that the service needs cannot be reached. Whether the request took effect is not known: repeat it after the time in the Retry-After header.";
 }
