@@ -1,6 +1,7 @@
-//! The one place that asks the operating system for randomness.
+//! The one place that asks the operating system for randomness, and ids that are made of it.
 
 use einmal_core::{Entropy, EntropyError};
+use uuid::Uuid;
 
 pub struct SystemEntropy;
 
@@ -9,4 +10,11 @@ impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         getrandom::fill(bytes).map_err(|_| EntropyError)
     }
+}
+
+/// Version 4 (RFC 9562 section 5.4).
+pub fn random_uuid(entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes)?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }

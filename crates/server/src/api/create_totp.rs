@@ -16,15 +16,16 @@ use crate::accounts::{Accounts, Offered, Proof};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation, insufficient_scope};
 use crate::context::Context;
+use crate::entropy::random_uuid;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use einmal_core::EntropyError;
 use einmal_core::account::Account;
 use einmal_core::otp::{Algorithm, Secret, Totp};
-use einmal_core::{Entropy, EntropyError};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -160,12 +161,6 @@ fn created(id: Uuid, totp: &Totp) -> Response {
     } } });
     let headers = [(CONTENT_TYPE, JSON_API)];
     (StatusCode::CREATED, headers, Extension(LoggedOutcome("created")), body.to_string()).into_response()
-}
-
-fn random_uuid(entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
-    let mut bytes = [0; 16];
-    entropy.fill(&mut bytes)?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
 struct Request {

@@ -1,11 +1,12 @@
 //! The TOTP secrets of a record, by their fields or by an otpauth URI. A fault names its member and quotes no value.
 
 use super::{Faults, Reading, RecordError, time};
+use crate::entropy::random_uuid;
+use einmal_core::Entropy;
 use einmal_core::account::{Credential, Progress};
 use einmal_core::otp::{
     Algorithm, OtpauthUri, Secret, SecretError, Totp, TotpError, UnknownAlgorithm, UriError,
 };
-use einmal_core::{Entropy, EntropyError};
 use serde::Deserialize;
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -140,10 +141,4 @@ impl TotpRecord {
             _ => Err(RecordError::at(at("secret"), "expected a secret")),
         }
     }
-}
-
-fn random_uuid(entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
-    let mut bytes = [0; 16];
-    entropy.fill(&mut bytes)?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
