@@ -1,0 +1,88 @@
+//! Repeats of accepted requests: whoever lost the answer asks again under the same key and is answered the same, and
+//! nothing is consumed twice. It must never make a success of anything that was not one.
+
+use super::Account;
+use crate::Timestamp;
+use crate::policy::Policy;
+use uuid::Uuid;
+
+/// A request that came with an idempotency key, as digests: neither the key nor what is in the body is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyedRequest {
+    /// Of operation, client and key.
+    pub key: [u8; 16],
+    /// Of the body's bytes, and of no use for guessing what is in it to whoever does not know the key.
+    pub body: [u8; 16],
+}
+
+/// A request that was accepted, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedRequest {
+    pub request: KeyedRequest,
+    pub at: Timestamp,
+    /// The device that it enrolled.
+    pub device: Option<Uuid>,
+}
+
+/// What became of a request with this key before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// Nothing that is remembered.
+    Nothing,
+    /// It was accepted, with this body.
+    Accepted(AcceptedRequest),
+    /// One with another body was.
+    OtherBody,
+}
+
+/// The last accepted requests of a kind that came with a key, the latest at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AcceptedRequests(pub Vec<AcceptedRequest>);
+
+impl AcceptedRequests {
+    /// `seconds`: for how long they are remembered.
+    fn find(&self, request: &KeyedRequest, now: Timestamp, seconds: u64) -> Earlier {
+        let mut remembered = self.0.iter().filter(|one| now.seconds_since(one.at) < seconds);
+        match remembered.find(|one| one.request.key == request.key) {
+            None => Earlier::Nothing,
+            Some(one) if one.request.body == request.body => Earlier::Accepted(*one),
+            Some(_) => Earlier::OtherBody,
+        }
+    }
+
+    fn push(&mut self, accepted: AcceptedRequest, seconds: u64) {
+        self.0.retain(|one| {
+            accepted.at.seconds_since(one.at) < seconds && one.request.key != accepted.request.key
+        });
+        self.0.push(accepted);
+        let surplus = self.0.len().saturating_sub(Policy::REPEATS_KEPT);
+        self.0.drain(..surplus);
+    }
+}
+
+impl Account {
+    /// Of requests to verify a code.
+    pub fn earlier_verification(&self, request: &KeyedRequest, now: Timestamp) -> Earlier {
+        self.accepted_verifications.find(request, now, Policy::VERIFICATION_REPEAT_SECONDS)
+    }
+
+    pub fn remember_verification(&mut self, request: KeyedRequest, now: Timestamp) {
+        let accepted = AcceptedRequest { request, at: now, device: None };
+        self.accepted_verifications.push(accepted, Policy::VERIFICATION_REPEAT_SECONDS);
+    }
+
+    /// Of requests that set or enrolled something.
+    pub fn earlier_change(&self, request: &KeyedRequest, now: Timestamp) -> Earlier {
+        self.accepted_changes.find(request, now, Policy::CHANGE_REPEAT_SECONDS)
+    }
+
+    pub fn remember_change(&mut self, request: KeyedRequest, now: Timestamp, device: Option<Uuid>) {
+        let accepted = AcceptedRequest { request, at: now, device };
+        self.accepted_changes.push(accepted, Policy::CHANGE_REPEAT_SECONDS);
+    }
+
+    /// Once the secret that a request enrolled is gone, there is no answer that could be given again.
+    pub(super) fn forget_enrolment_of(&mut self, device: Uuid) {
+        self.accepted_changes.0.retain(|one| one.device != Some(device));
+    }
+}
