@@ -1,8 +1,9 @@
 //! Repeats of accepted requests: whoever lost the answer asks again under the same key and is answered the same, and
 //! nothing is consumed twice. It must never make a success of anything that was not one.
 
-use super::Account;
+use super::{Account, OtpTypes, Verdict, Verification};
 use crate::Timestamp;
+use crate::otp::Code;
 use crate::policy::Policy;
 use uuid::Uuid;
 
@@ -35,6 +36,16 @@ pub enum Earlier {
     OtherBody,
 }
 
+/// What a request comes to that may have a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyed<T> {
+    First(T),
+    /// It was accepted before, and is to be answered as it was then.
+    Repeated,
+    /// The key was another request's. Nothing was looked at.
+    KeyReused,
+}
+
 /// The last accepted requests of a kind that came with a key, the latest at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AcceptedRequests(pub Vec<AcceptedRequest>);
@@ -61,12 +72,33 @@ impl AcceptedRequests {
 }
 
 impl Account {
+    /// As [`Account::verify_telling`], but a repeat of what was accepted is so again, whatever wait is on.
+    pub fn verify_keyed(
+        &mut self,
+        request: Option<&KeyedRequest>,
+        code: &Code,
+        wanted: OtpTypes,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Keyed<Verdict> {
+        match request.map_or(Earlier::Nothing, |request| self.earlier_verification(request, now)) {
+            Earlier::Accepted(_) => return Keyed::Repeated,
+            Earlier::OtherBody => return Keyed::KeyReused,
+            Earlier::Nothing => {}
+        }
+        let verdict = self.verify_telling(code, wanted, now, policy);
+        if let (Verification::Accepted, Some(request)) = (verdict.verification, request) {
+            self.remember_verification(*request, now);
+        }
+        Keyed::First(verdict)
+    }
+
     /// Of requests to verify a code.
     pub fn earlier_verification(&self, request: &KeyedRequest, now: Timestamp) -> Earlier {
         self.accepted_verifications.find(request, now, Policy::VERIFICATION_REPEAT_SECONDS)
     }
 
-    pub fn remember_verification(&mut self, request: KeyedRequest, now: Timestamp) {
+    fn remember_verification(&mut self, request: KeyedRequest, now: Timestamp) {
         let accepted = AcceptedRequest { request, at: now, device: None };
         self.accepted_verifications.push(accepted, Policy::VERIFICATION_REPEAT_SECONDS);
     }

@@ -3,6 +3,7 @@
 
 mod attacker;
 mod build;
+mod idempotency;
 mod proof;
 mod properties;
 mod restore;

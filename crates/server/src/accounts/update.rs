@@ -9,7 +9,7 @@ use super::turns::Turns;
 use crate::metrics::{Metrics, Stage};
 use crate::store::{SealedAccount, Store, StoreError, Swap, SwapOutcome, claim_property};
 use crate::trace;
-use einmal_core::account::{Account, AccountId, Verdict, Verification};
+use einmal_core::account::{Account, AccountId, Keyed, Verdict, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
 
@@ -34,6 +34,12 @@ pub trait Outcome: Send + 'static {
     /// Whether the attempt was looked at. If so a guard is written even where nothing changed, so that refusals
     /// take the same time.
     fn is_evaluated(&self) -> bool;
+
+    /// Whether it stands on what was read, such as an earlier success. What one reads may not be on the disk of every
+    /// replica yet; a commit after it is not answered before it is.
+    fn needs_a_commit(&self) -> bool {
+        false
+    }
 }
 
 impl Outcome for Verification {
@@ -45,6 +51,20 @@ impl Outcome for Verification {
 impl Outcome for Verdict {
     fn is_evaluated(&self) -> bool {
         self.verification.is_evaluated()
+    }
+}
+
+impl<T: Outcome> Outcome for Keyed<T> {
+    fn is_evaluated(&self) -> bool {
+        match self {
+            Self::First(outcome) => outcome.is_evaluated(),
+            Self::Repeated => true,
+            Self::KeyReused => false,
+        }
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::Repeated)
     }
 }
 
@@ -267,7 +287,8 @@ impl Inner {
             let outcome = decide(&mut opened.account);
             let next = opened.next(entropy)?;
             let is_last = round == Accounts::MAX_ROUNDS;
-            if opened.is(&next) && (is_last || !outcome.is_evaluated()) {
+            let may_be_read = !outcome.needs_a_commit() && (is_last || !outcome.is_evaluated());
+            if opened.is(&next) && may_be_read {
                 return Ok(Some(outcome));
             }
             if is_last {

@@ -16,6 +16,7 @@ mod error_code;
 mod error_page;
 pub mod faults;
 mod html;
+mod idempotency_key;
 mod issued_code;
 mod label_device;
 mod list_devices;
