@@ -5,6 +5,8 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
+# Debian keeps some programs where only root looks.
+PATH="$PATH:/usr/sbin:/sbin"
 readonly machines="1 2 3"
 
 fail() {

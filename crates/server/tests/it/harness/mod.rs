@@ -4,6 +4,7 @@ pub(crate) mod back_office;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod collector;
+pub(crate) mod history;
 pub(crate) mod installation;
 pub(crate) mod issuer;
 pub(crate) mod log;
