@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod logging;
 mod metrics;
+mod postgres;
 mod process;
 mod races;
 mod rotation;
