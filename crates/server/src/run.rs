@@ -11,8 +11,7 @@ use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
 use crate::metrics::Metrics;
 use crate::reload;
-use crate::store::sqlite::{self, Migration, Schema, SqliteStore};
-use crate::store::{Store, StoreError, claim_property};
+use crate::store::{self, Migration, Opened, Store, StoreError, claim_property};
 use crate::trace::{self, Tracer};
 use axum::Router;
 use einmal_core::Entropy;
@@ -47,7 +46,7 @@ pub enum StartError {
     #[error("keyring {place}: {error}")]
     Keyring { place: String, error: KeyringError },
     #[error(transparent)]
-    Store(#[from] sqlite::OpenError),
+    Store(#[from] store::OpenError),
     #[error("store {store}: {error}")]
     Accounts { store: String, error: OpenError },
     #[error("store {store} was made for {found}, expected one made for {expected}")]
@@ -74,9 +73,7 @@ pub async fn open_accounts(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
     let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let open =
-        |metrics: &Metrics| Ok(SqliteStore::open_counted(&store.sqlite_path, migration, &metrics.store)?);
-    accounts_of(open, store, keyring, purpose, entropy).await
+    accounts_of(migration, store, keyring, purpose, entropy).await
 }
 
 /// The same of a store that is left as it is, such as a backup that is only looked at.
@@ -86,20 +83,12 @@ pub async fn open_accounts_as_they_are(
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
-    let open = |_: &Metrics| {
-        let opened = SqliteStore::open_with(&store.sqlite_path, Migration::Keep)?;
-        let Schema { found, known } = opened.schema();
-        if found != known {
-            return Err(sqlite::OpenError::Behind { path: store.sqlite_path.clone(), found, known }.into());
-        }
-        Ok(opened)
-    };
-    accounts_of(open, store, keyring, purpose, entropy).await
+    accounts_of(Migration::Keep, store, keyring, purpose, entropy).await
 }
 
 async fn accounts_of(
-    open: impl FnOnce(&Metrics) -> Result<SqliteStore, StartError>,
-    store: &config::Store,
+    migration: Migration,
+    config: &config::Store,
     keyring: &KeyringSource,
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
@@ -111,13 +100,24 @@ async fn accounts_of(
         }
     };
     let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
-    let name = || store.sqlite_path.display().to_string();
+    let name = || config.engine.to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
     let metrics = Arc::new(Metrics::default());
     // After the keyring: no store is made that its keyring cannot open.
-    let opened: Arc<dyn Store> = Arc::new(open(&metrics)?);
-    check_purpose(&opened, purpose, name).await?;
-    Accounts::open_counted(opened, keyring, entropy, metrics).await.map_err(failed)
+    let opened = store::open(&config.engine, migration, &metrics.store).await?;
+    if migration == Migration::Keep {
+        opened.require_known_schema(&config.engine)?;
+    }
+    let Opened { store, doubts, .. } = opened;
+    if !doubts.is_empty() {
+        tracing::warn!(
+            store = name(),
+            error = doubts.join("; "),
+            "the store may lose what it has acknowledged"
+        );
+    }
+    check_purpose(&store, purpose, name).await?;
+    Accounts::open_counted(store, keyring, entropy, metrics).await.map_err(failed)
 }
 
 async fn check_purpose(

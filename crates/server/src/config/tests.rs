@@ -3,6 +3,7 @@
 mod example;
 mod introspection;
 mod overlay;
+mod postgres;
 mod print;
 mod values;
 
@@ -73,7 +74,7 @@ fn a_minimal_configuration_has_sensible_defaults() {
     assert_eq!(config.http.public_url, None);
     assert_eq!(config.http.max_connections, 10_000);
     assert_eq!(config.http.drain.as_secs(), 1);
-    assert_eq!(config.store.sqlite_path, store);
+    assert_eq!(config.store.engine, Engine::Sqlite(store));
     assert_eq!(config.keyring, KeyringSource::File(KeyringFile::private(keys)));
     assert_eq!(config.issuers.len(), 1);
     assert_eq!(&*config.issuers[0].name, "main");

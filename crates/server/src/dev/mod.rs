@@ -12,7 +12,7 @@ pub use lines::lines;
 use crate::accounts::{Accounts, IssuerNames, KeyringFile, Reading, read_record};
 use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Http, KeyringSource, Log, Store};
+use crate::config::{Config, Engine, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
 use crate::http::{Shutdown, TrustedProxies};
 use crate::run::{self, Parts, Purpose, Running, StartError};
@@ -93,7 +93,7 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             tls: None,
             trusted_proxies: TrustedProxies::default(),
         },
-        store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
+        store: Store { engine: Engine::Sqlite(options.data.join("einmal.db")), migrate: true },
         keyring: KeyringSource::File(keyring),
         issuers: Vec::new(),
         policy: Policy::default(),

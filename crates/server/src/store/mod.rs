@@ -2,7 +2,14 @@
 //! one. A store never sees inside an account, and must never answer for a write that is not on the disk.
 
 pub mod batch;
+mod open;
+pub mod postgres;
+mod requests;
+mod schema;
 pub mod sqlite;
+
+pub use open::{OpenError, Opened, is_there, open};
+pub use schema::{Migration, Schema};
 
 use einmal_core::account::AccountId;
 use std::future::Future;

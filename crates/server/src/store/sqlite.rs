@@ -12,21 +12,21 @@ mod reader;
 mod writer;
 
 pub use backup::{BackupError, Progress};
-pub use migrate::{Migration, Schema};
 pub use open_error::OpenError;
 
 use super::batch::{self, Intake};
-use super::{Expected, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
+use super::requests::{Read, Write, check_complete};
+use super::{
+    Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
+};
 use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
 use gate::Gate;
 use link::{Link, serve};
-use reader::Read;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use writer::Write;
 
 /// Dropping it finishes what is queued, makes a last checkpoint and waits for that.
 pub struct SqliteStore {
@@ -154,10 +154,7 @@ impl Store for SqliteStore {
 
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>> {
         Box::pin(async move {
-            let incomplete = |swap: &Swap| swap.expected == Expected::Absent && swap.vault.is_none();
-            if swaps.iter().any(incomplete) {
-                return Err(StoreError::Unavailable("a new account must bring a vault".to_owned()));
-            }
+            check_complete(&swaps)?;
             self.writes()?.ask(swaps, Write::Swap).await
         })
     }

@@ -14,6 +14,7 @@ mod history;
 mod http;
 mod logging;
 mod metrics;
+mod postgres;
 mod process;
 mod races;
 mod rotation;

@@ -44,11 +44,20 @@ async fn race(service: &Service, subject: &str, code: &str, types: &[&str], widt
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_with_one_code_exactly_one_is_accepted_5() {
-    let service = Service::start().await;
+    one_code_many_requests(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_with_one_code_exactly_one_is_accepted_on_postgres_5() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_code_many_requests(&service).await;
+}
+
+async fn one_code_many_requests(service: &Service) {
     service.provision_device("alice").await;
     for (width, rounds) in [(16, 60), (64, if is_long() { 200 } else { 40 })] {
         for _ in 0..rounds {
-            race(&service, "alice", &service.code(0), &[], width).await;
+            race(service, "alice", &service.code(0), &[], width).await;
             service.clock.advance(30);
         }
     }
@@ -155,7 +164,16 @@ async fn of_many_requests_with_one_code_of_any_other_type_exactly_one_is_accepte
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_to_two_services_on_one_store_exactly_one_is_accepted_4() {
-    let service = Service::start().await;
+    one_code_two_services(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_to_two_services_on_one_postgres_exactly_one_is_accepted_4() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_code_two_services(&service).await;
+}
+
+async fn one_code_two_services(service: &Service) {
     let beside = service.start_beside().await;
     assert_ne!(beside.address, service.running.address);
     service.provision_device("alice").await;
@@ -175,7 +193,16 @@ async fn of_many_requests_to_two_services_on_one_store_exactly_one_is_accepted_4
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn failures_that_two_services_see_at_once_are_all_counted_103() {
-    let service = Service::start().await;
+    guesses_at_two_services(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn failures_that_two_services_on_one_postgres_see_at_once_are_all_counted_103() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    guesses_at_two_services(&service).await;
+}
+
+async fn guesses_at_two_services(service: &Service) {
     let beside = service.start_beside().await;
     for round in 0..20 {
         let subject = format!("alice-{round}");

@@ -6,9 +6,9 @@ mod log;
 mod opening;
 mod processes;
 
-use super::Place;
+use super::{Place, is_damaged, is_unavailable};
+use einmal::store::Store;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{Store, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,12 +45,4 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn is_unavailable<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Unavailable(_)))
-}
-
-fn is_damaged<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Damaged(_)))
-}
-
-super::suite!(SqlitePlace::new());
+super::suite!(Some(SqlitePlace::new()));

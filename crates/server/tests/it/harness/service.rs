@@ -2,6 +2,7 @@
 
 use super::clock::HandClock;
 use super::issuer::{Issuer, SigningKey, with};
+use super::postgres::PostgresServer;
 use crate::http::client::Client as Wire;
 use einmal::accounts::{IssuerNames, Keyring, Outcome, Provisioned, Reading, read_record};
 use einmal::clock::Clock;
@@ -53,6 +54,12 @@ impl Service {
         let clock = HandClock::new();
         let running = start(directory.path(), &issuer, &clock, settings).await;
         Self { running, issuer, key, clock, client: Client::new(), directory, settings: settings.to_owned() }
+    }
+
+    /// On a new database of a PostgreSQL server that all tests share. `None` where there is none.
+    pub(crate) async fn start_on_postgres() -> Option<Self> {
+        let database = PostgresServer::shared()?.database();
+        Some(Self::start_with(&database.section()).await)
     }
 
     /// Ends the service as SIGTERM does, and starts it again on the same store.
