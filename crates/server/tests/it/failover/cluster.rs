@@ -129,8 +129,9 @@ impl Cluster {
     }
 
     /// As before the loss.
-    pub(super) async fn revive(&self) {
-        succeed(command("revive", &self.directory)).await;
+    pub(super) async fn revive(&self) -> Result<(), String> {
+        let run = run(command("revive", &self.directory)).await;
+        if run.code == Some(0) { Ok(()) } else { Err(run.stderr) }
     }
 
     /// When each einmal was started, which changes when it is started again.

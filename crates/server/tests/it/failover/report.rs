@@ -1,9 +1,14 @@
 //! What a drill has shown, as a table for people.
 
 use super::cluster::Loss;
-use crate::harness::history::{Answer, Attempt, Violation};
+use crate::harness::history::{Answer, Attempt, Outage, Violation};
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
+
+/// Violations of each kind that are told in full.
+const SHOWN: usize = 20;
 
 pub(super) struct Failover {
     pub(super) loss: Loss,
@@ -14,16 +19,36 @@ pub(super) struct Failover {
     pub(super) end: Duration,
     /// Without a 204 from anywhere.
     pub(super) gap: Duration,
-    /// So many codes were tried again within their windows and refused.
+    /// So often a code was tried again within its window and refused.
     pub(super) replayed: usize,
+    pub(super) outages: Vec<Outage>,
+    /// Why it did not go through.
+    pub(super) fault: Option<String>,
 }
 
 impl Failover {
+    /// One that begins.
+    pub(super) fn new(loss: Loss, from: Duration) -> Self {
+        Self {
+            loss,
+            machine: 0,
+            from,
+            promoted: from,
+            end: from,
+            gap: Duration::ZERO,
+            replayed: 0,
+            outages: Vec::new(),
+            fault: None,
+        }
+    }
+
     pub(super) fn progress(&self) -> String {
         let (gap, promoted) = (self.gap.as_secs_f64(), self.promoted.saturating_sub(self.from).as_secs_f64());
-        let Self { loss, machine, replayed, .. } = self;
+        let Self { loss, machine, replayed, fault, .. } = self;
+        let fault = fault.as_deref().unwrap_or("fine");
         format!(
-            "{loss:?} of machine {machine}: {gap:.1} s without a 204, new primary after {promoted:.1} s, {replayed} replays refused"
+            "{loss:?} of machine {machine}: {gap:.1} s without a 204, new primary after {promoted:.1} s, {replayed} \
+             replays refused: {fault}"
         )
     }
 }
@@ -60,7 +85,22 @@ impl Report<'_> {
             )
             .unwrap();
         }
+        for violations in self.violations_by_kind().values() {
+            writeln!(text, "\n{} times:", violations.len()).unwrap();
+            for violation in violations.iter().take(SHOWN) {
+                writeln!(text, "- {violation}").unwrap();
+            }
+        }
         text
+    }
+
+    /// A cause in common shows as thousands of one kind, which must not hide the others.
+    fn violations_by_kind(&self) -> HashMap<Discriminant<Violation>, Vec<&Violation>> {
+        let mut kinds: HashMap<_, Vec<_>> = HashMap::new();
+        for violation in self.violations {
+            kinds.entry(discriminant(violation)).or_default().push(violation);
+        }
+        kinds
     }
 }
 
