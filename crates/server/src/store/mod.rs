@@ -94,7 +94,7 @@ pub trait Store: Send + Sync {
 
     /// Each swap on its own, in the order given. Guard and vault of one swap MUST be written together or not at all. It MUST NOT
     /// return before everything it reports as swapped is on the disk. Several calls may share one commit; the same
-    /// account may be in several. A call is one commit, however large: 1,000 swaps are a good size.
+    /// account may be in several. Where nothing is in it twice a call is one commit or two, however large: 1,000 swaps are a good size.
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>>;
 
     /// Removes whatever is there of the account, also if it is damaged or only a part of one. Whether there was anything.

@@ -23,13 +23,19 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn deadline(after: Duration) -> Self {
-        Self::Lost(format!("no answer within {} s", after.as_secs_f32()))
+        let seconds = (after.as_secs_f32() * 10.0).round() / 10.0;
+        Self::Lost(format!("no answer within {seconds} s"))
     }
 
     /// Whether the same can be asked once more on the same connection: others were in the way and nothing was written.
     pub(super) fn is_collision(&self) -> bool {
         matches!(self, Self::Refused { code, .. }
             if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
+    }
+
+    /// Whether the connection is as good as before: a statement was given up on, for others held what it wanted.
+    pub(super) fn leaves_connection(&self) -> bool {
+        self.is_collision() || self.is_refused_with(&[SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED])
     }
 
     pub(super) fn is_refused_with(&self, codes: &[SqlState]) -> bool {

@@ -32,7 +32,7 @@ pub(super) trait Worker: Sized + Send + 'static {
 
     fn open(connector: &Connector) -> impl Future<Output = Result<Self, OpenError>> + Send;
 
-    /// Answers everything in the group, or fails and leaves what is not answered. Then the connection is not used again.
+    /// Answers everything in the group, or fails and leaves what is not answered.
     fn carry_out(&self, group: &mut Vec<Self::Request>) -> impl Future<Output = Result<(), Failure>> + Send;
 
     fn is_closed(&self) -> bool;
@@ -123,12 +123,16 @@ impl<W: Worker> Line<W> {
                 self.worker = Some(worker);
                 self.recovered();
             }
-            // A connection with an open question is of no more use. The server may be well all the same: the next group
-            // finds out.
             Err(failure) => {
-                let failure = failure.of_store(&self.connector.name);
-                self.failed(&failure);
-                settle_all(&mut group, Some(&failure));
+                let reason = failure.of_store(&self.connector.name);
+                if failure.leaves_connection() {
+                    self.worker = Some(worker);
+                } else {
+                    // With an open question, or on a server that no longer takes writes, it is of no more use. The next
+                    // group finds out whether a new one is.
+                    self.failed(&reason);
+                }
+                settle_all(&mut group, Some(&reason));
             }
         }
     }

@@ -48,7 +48,8 @@ impl Session {
         self.client.as_ref().is_none_or(Client::is_closed)
     }
 
-    /// Waits for an answer until `deadline`. After any failure but a refusal the connection must be dropped.
+    /// Waits for an answer until `deadline`. After a failure that does not leave the connection it must be
+    /// dropped.
     pub(super) async fn ask<'a, T, F>(
         &'a self,
         deadline: Instant,

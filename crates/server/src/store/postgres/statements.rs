@@ -1,5 +1,5 @@
-//! The SQL of the hot path, prepared once on each connection. Only what engines have that shard by primary key: no
-//! sequences, no triggers, no conditions over several rows, no locks but those of rows.
+//! The SQL of the hot path, prepared once on each connection. Nothing in it stands in the way of an
+//! engine that shards by primary key: no sequences, no triggers, no conditions over several rows, no locks but those of rows.
 //!
 //! A write is one statement, so that it is one commit and one round trip. Its parts all see the snapshot of its beginning,
 //! and look again at the newest row where somebody else was faster. Before anything is written all rows that it is about

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Waits for `start` and for the end of its input.
 const SCRIPT: &str = r#"
+trap : INT TERM
 directory=$(mktemp -d)
 "$1/initdb" -D "$directory/data" -U einmal -A trust -E UTF8 --no-sync >"$directory/log" 2>&1
 cat >>"$directory/data/postgresql.conf" <<END
