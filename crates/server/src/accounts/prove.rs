@@ -36,7 +36,7 @@ pub trait Deed: Send + Sync + 'static {
     type Done: Send + 'static;
 
     /// What the request's key says, if it was used before: `Repeated` or `KeyReused`. Asked before anything else.
-    fn earlier(&self, _account: &Account) -> Option<Proof<Self::Done>> {
+    fn earlier(&self, _account: &mut Account) -> Option<Proof<Self::Done>> {
         None
     }
 
@@ -72,7 +72,7 @@ pub(super) enum Looked<T> {
 
 impl<T> Looked<T> {
     /// What an earlier request under the same key makes of this one.
-    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &Account) -> Option<Self> {
+    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &mut Account) -> Option<Self> {
         deed.earlier(account).map(|proof| match proof {
             Proof::Repeated(_) => Self::At(proof),
             _ => Self::Untouched(proof),

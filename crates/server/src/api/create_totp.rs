@@ -133,10 +133,10 @@ async fn enrol(
 ) -> Result<Proof<(Uuid, Totp)>, ApiError> {
     let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
     let registered_at = caller.token.registered_at;
-    let as_it_is = accounts.read(id).await?.unwrap_or_default();
+    let mut as_it_is = accounts.read(id).await?.unwrap_or_default();
     // What was accepted right after registration is not fresh any more when it is repeated.
     let is_after_login = caller.token.has_scope(AFTER_LOGIN)
-        && (as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&as_it_is).is_some());
+        && (as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&mut as_it_is).is_some());
     if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
         return Err(insufficient_scope(CreateTotp::SCOPE));
     }
@@ -164,7 +164,7 @@ impl Deed for Enrolment {
     /// What the answer tells.
     type Done = (Uuid, Totp);
 
-    fn earlier(&self, account: &Account) -> Option<Proof<(Uuid, Totp)>> {
+    fn earlier(&self, account: &mut Account) -> Option<Proof<(Uuid, Totp)>> {
         match account.earlier_change(&self.keyed?, self.now) {
             Earlier::Nothing => None,
             Earlier::OtherBody => Some(Proof::KeyReused),

@@ -79,7 +79,7 @@ async fn verify_otp(
     let (id, now, policy) = (caller.account(), caller.now, Arc::clone(&context.policy));
     // What cannot be anybody's code is no guess at this account's, and not counted.
     let Some(code) = code else {
-        let earlier = |account: &Account, keyed: &_| account.earlier_verification(keyed, now);
+        let earlier = |account: &mut Account, keyed: &_| account.earlier_verification(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
         context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
         return Err(invalid("not 6 to 8 digits"));

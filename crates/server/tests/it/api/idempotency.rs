@@ -97,14 +97,37 @@ async fn another_body_under_the_same_key_is_refused_and_nothing_is_looked_at() {
     let service = Service::start().await;
     service.provision_device("alice").await;
     assert_eq!(service.verify_keyed("alice", KEY, &service.code(0)).await.status, 204);
-    let versions = service.versions("alice").await;
     for otp in [service.code(1), service.wrong_code(0), "no code".to_owned()] {
         let refused = service.verify_keyed("alice", KEY, &otp).await;
         assert_eq!(code_of(&refused), (422, "idempotency-key-reused".to_owned()), "{otp}");
     }
-    assert_eq!(service.versions("alice").await, versions);
+    assert_eq!(service.failures("alice").await, 0);
     assert_snapshot!(service.verify_keyed("alice", KEY, &service.code(1)).await.whole());
     assert_eq!(service.verify("alice", &service.code(1)).await, 204, "the code was not touched");
+}
+
+/// Keys get into logs that codes do not get into, and a body is a code or a PIN and little else.
+#[tokio::test]
+async fn whoever_has_come_by_a_key_does_not_guess_the_body_that_was_accepted_under_it() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299", "deviceTotps": [{ "secret": SECRET }] })).await;
+    let code = service.code(0);
+    assert_eq!(service.verify_keyed("alice", KEY, &code).await.status, 204);
+    assert_eq!(service.enrol_keyed("alice", KEY, &json!({ "pin": "8299" })).await.status, 201);
+    for number in 0..5 {
+        assert_eq!(service.verify_keyed("alice", KEY, &code).await.status, 204, "the owner, after {number}");
+        let guess = service.verify_keyed("alice", KEY, &service.wrong_code(number)).await;
+        assert_eq!(code_of(&guess), (422, "idempotency-key-reused".to_owned()));
+        assert_eq!(service.enrol_keyed("alice", KEY, &json!({ "pin": "8299" })).await.status, 201);
+        let guess = service.enrol_keyed("alice", KEY, &json!({ "pin": format!("135{number}") })).await;
+        assert_eq!(code_of(&guess), (422, "idempotency-key-reused".to_owned()));
+    }
+    let (at_last, versions) = ((422, "idempotency-key-reused".to_owned()), service.versions("alice").await);
+    assert_eq!(code_of(&service.verify_keyed("alice", KEY, &code).await), at_last);
+    assert_eq!(code_of(&service.enrol_keyed("alice", KEY, &json!({ "pin": "8299" })).await), at_last);
+    assert_eq!(service.versions("alice").await, versions, "nothing more is counted");
+    assert_eq!((service.failures("alice").await, service.devices_of("alice").await), (0, 2));
+    assert_eq!(service.verify_keyed("alice", OTHER_KEY, &service.code(1)).await.status, 204);
 }
 
 #[tokio::test]
