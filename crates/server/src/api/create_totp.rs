@@ -7,12 +7,12 @@ use super::error::{ApiError, ErrorCode, Fault, JSON_API};
 use super::faults::Faults;
 use super::members::Members;
 use super::negotiate::AcceptsJsonApi;
-use super::proof;
+use super::proof::{self, Sent};
 use super::request::LoggedOutcome;
 use super::resource;
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::{Accounts, Offered, Proof};
+use crate::accounts::{Accounts, Proof};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation, insufficient_scope};
 use crate::context::Context;
@@ -69,7 +69,7 @@ fn documentation() -> Documentation {
         "A TOTP secret for a mobile app or a car. `otp`, `password` and `pin` are looked at in this order, and one \
          right value is enough; a code may be of any type, and is spent. Without any of them only within five minutes \
          of the registration, with the scope `user:device-totps:create-after-login`, and while the account has neither \
-         PIN nor password nor secret. The same `id` again replaces that device.",
+         PIN nor password nor secret here. Where the issuer judges passwords, 503 says that it gave no answer. The same `id` again replaces that device.",
     )
     .scope(CreateTotp::SCOPE)
     .scope(AFTER_LOGIN)
@@ -93,7 +93,7 @@ async fn create_totp(
     _: AcceptsJsonApi,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let Request { id, algorithm, digits, period, offered } = Request::read(&document)?;
+    let Request { id, algorithm, digits, period, sent } = Request::read(&document)?;
     let entropy = context.entropy.as_ref();
     let made = (|| {
         let id = id.map_or_else(|| random_uuid(entropy), Ok)?;
@@ -103,7 +103,7 @@ async fn create_totp(
     // The request's own bounds are those of the secret.
     let totp = Totp::new(secret, algorithm, digits, period);
     let totp = totp.map_err(|error| ApiError::internal(error.to_string()))?;
-    match enrol(&context, &caller, id, totp.clone(), offered).await? {
+    match enrol(&context, &caller, id, totp.clone(), sent).await? {
         Proof::Right(()) => Ok(created(id, &totp)),
         Proof::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
@@ -116,7 +116,7 @@ async fn enrol(
     caller: &Caller<CreateTotp>,
     id: Uuid,
     totp: Totp,
-    offered: Offered,
+    sent: Sent,
 ) -> Result<Proof<()>, ApiError> {
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
     let is_after_login = caller.token.has_scope(AFTER_LOGIN) && is_fresh(&context.accounts, caller).await?;
@@ -127,7 +127,8 @@ async fn enrol(
     let has_room = move |account: &Account| account.has_room_for_device(id, &room);
     let put = move |account: &mut Account| account.enrol_device(id, totp.clone(), now);
     let account = caller.account().clone();
-    if !offered.is_empty() {
+    if !sent.is_empty() {
+        let offered = sent.offered_with(&caller.token)?;
         return Ok(context.accounts.prove(account, offered, now, policy, has_room, put).await?);
     }
     if !is_after_login {
@@ -169,7 +170,7 @@ struct Request {
     algorithm: Algorithm,
     digits: u64,
     period: u64,
-    offered: Offered,
+    sent: Sent,
 }
 
 impl Request {
@@ -196,8 +197,8 @@ impl Request {
         };
         let digits = number("digits", 6..=8, Totp::DEFAULT_DIGITS.into());
         let period = number("period", 15..=120, Totp::DEFAULT_PERIOD.into());
-        let offered = proof::read(attributes, faults);
-        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, offered }
+        let sent = proof::read(attributes, faults);
+        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, sent }
     }
 }
 
