@@ -34,7 +34,7 @@ pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
-pub use prove::{Deed, Offered, Proof};
+pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
 pub use reseal::{ResealNotice, ResealReport};

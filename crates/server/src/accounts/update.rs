@@ -96,6 +96,8 @@ pub enum UpdateError {
     HashingInterrupted(#[from] Interrupted),
     #[error(transparent)]
     Hashing(#[from] HashingError),
+    #[error("whoever judges the password gave no verdict")]
+    NotJudged,
 }
 
 impl From<EntropyError> for UpdateError {

@@ -8,12 +8,12 @@ use super::faults::Faults;
 use super::idempotency_key::{IdempotencyKey, reused};
 use super::members::Members;
 use super::negotiate::AcceptsJsonApi;
-use super::proof;
+use super::proof::{self, Sent};
 use super::request::LoggedOutcome;
 use super::resource;
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::{Deed, Offered, Proof};
+use crate::accounts::{Deed, Proof};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation, insufficient_scope};
 use crate::context::Context;
@@ -102,7 +102,7 @@ async fn create_totp(
     key: IdempotencyKey,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let Request { id, algorithm, digits, period, offered } = Request::read(&document)?;
+    let Request { id, algorithm, digits, period, sent } = Request::read(&document)?;
     let entropy = context.entropy.as_ref();
     let made = (|| {
         let id = id.map_or_else(|| random_uuid(entropy), Ok)?;
@@ -115,7 +115,7 @@ async fn create_totp(
     let keyed = key.of("CreateTOTP", &caller.token, document.bytes())?;
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
     let enrolment = Enrolment { id, totp, now, policy, keyed };
-    match enrol(&context, &caller, enrolment, offered).await? {
+    match enrol(&context, &caller, enrolment, sent).await? {
         Proof::Right((id, totp)) => Ok(created(id, &totp, "created")),
         Proof::Repeated((id, totp)) => Ok(created(id, &totp, "repeated")),
         Proof::KeyReused => Err(reused()),
@@ -129,7 +129,7 @@ async fn enrol(
     context: &Context,
     caller: &Caller<CreateTotp>,
     enrolment: Enrolment,
-    offered: Offered,
+    sent: Sent,
 ) -> Result<Proof<(Uuid, Totp)>, ApiError> {
     let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
     let registered_at = caller.token.registered_at;
@@ -140,7 +140,8 @@ async fn enrol(
     if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
         return Err(insufficient_scope(CreateTotp::SCOPE));
     }
-    if !offered.is_empty() {
+    if !sent.is_empty() {
+        let offered = sent.offered_with(&caller.token)?;
         let policy = Arc::clone(&context.policy);
         return Ok(accounts.prove(id.clone(), offered, now, policy, enrolment).await?);
     }
@@ -211,7 +212,7 @@ struct Request {
     algorithm: Algorithm,
     digits: u64,
     period: u64,
-    offered: Offered,
+    sent: Sent,
 }
 
 impl Request {
@@ -238,8 +239,8 @@ impl Request {
         };
         let digits = number("digits", 6..=8, Totp::DEFAULT_DIGITS.into());
         let period = number("period", 15..=120, Totp::DEFAULT_PERIOD.into());
-        let offered = proof::read(attributes, faults);
-        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, offered }
+        let sent = proof::read(attributes, faults);
+        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, sent }
     }
 }
 

@@ -15,6 +15,7 @@ mod limits;
 mod log;
 mod otp;
 mod overlay;
+mod password;
 mod print;
 mod secret;
 mod section;

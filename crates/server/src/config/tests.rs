@@ -3,6 +3,7 @@
 mod example;
 mod introspection;
 mod overlay;
+mod password;
 mod print;
 mod values;
 
@@ -125,8 +126,6 @@ fn a_key_of_a_later_version_is_told_apart_from_a_typing_error() {
         let expected = format!("einmal.toml:{line}: {key}: not supported by this version of einmal");
         assert_eq!(refusal(text), expected);
     }
-    let message = written(&format!("{MINIMAL}password = {{}}\n")).refusal();
-    assert_eq!(message, "einmal.toml:6: issuers.0.password: not supported by this version of einmal");
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
         algorithms: vec![Algorithm::EdDsa],
         linked_identity: None,
         introspection: None,
+        direct_grant: None,
         registered_at_claim: None,
     }
 }

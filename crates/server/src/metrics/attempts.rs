@@ -58,7 +58,7 @@ pub enum Guarded {
 impl From<ProofKind> for Guarded {
     fn from(kind: ProofKind) -> Self {
         match kind {
-            ProofKind::Password => Self::Password,
+            ProofKind::Password | ProofKind::PasswordAtIssuer => Self::Password,
             ProofKind::Pin => Self::Pin,
         }
     }

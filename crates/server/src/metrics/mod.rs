@@ -9,7 +9,7 @@ mod stages;
 mod store;
 
 pub use attempts::{Attempts, CodeOutcome, Guarded, VerificationOutcome};
-pub use issuers::{FetchOutcome, IntrospectionOutcome, IssuerMetrics, TokenOutcome};
+pub use issuers::{FetchOutcome, IntrospectionOutcome, IssuerMetrics, PasswordGrantOutcome, TokenOutcome};
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::metrics::histogram::Histogram;

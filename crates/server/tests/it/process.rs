@@ -6,6 +6,7 @@ mod core_dumps;
 mod crash;
 mod descriptors;
 pub(crate) mod dev;
+mod direct_grant;
 mod import;
 mod introspection;
 mod key_commands;

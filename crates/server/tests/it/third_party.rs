@@ -7,6 +7,7 @@ mod jose;
 mod opaque_tokens;
 mod openapi_document;
 mod openid_provider;
+mod password_grant;
 mod password_hashes;
 mod proxies;
 mod schemathesis;

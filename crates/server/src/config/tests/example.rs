@@ -41,10 +41,12 @@ fn the_defaults_that_the_example_shows_are_the_real_ones() {
 fn what_the_example_shows_beside_the_defaults_is_valid() {
     // The one alternative that cannot stand beside what is set.
     let text = uncommented(true).replace("env = \"EINMAL_KEYS\"", "");
-    let config = written(&text).with([("EINMAL_CLIENT_SECRET", "geheim")]).config();
+    let secrets = [("EINMAL_CLIENT_SECRET", "geheim"), ("EINMAL_GRANT_SECRET", "auch geheim")];
+    let config = written(&text).with(secrets).config();
     assert!(config.issuers[0].jwks_uri.is_some());
     assert!(config.issuers[0].linked_identity.is_some());
     assert!(config.issuers[0].introspection.is_some());
+    assert!(config.issuers[0].direct_grant.is_some());
     assert!(config.administrators.is_some());
 }
 

@@ -8,6 +8,8 @@ mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
 pub(crate) mod devices;
+pub(crate) mod direct_grant;
+mod direct_grant_counts;
 mod idempotency;
 mod lockout;
 pub(crate) mod pin;

@@ -184,6 +184,7 @@ impl Tokens {
             algorithms: Algorithm::ALL.to_vec(),
             linked_identity: Some(linked),
             introspection: None,
+            direct_grant: None,
             registered_at_claim: None,
         };
         let verifier = TokenVerifier::new(vec![settings], Arc::new(SystemClock)).unwrap();
