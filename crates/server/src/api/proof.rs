@@ -2,6 +2,7 @@
 
 use super::faults::Faults;
 use super::members::Members;
+use super::merge::merged;
 use crate::accounts::Offered;
 use einmal_core::otp::Code;
 use serde_json::{Value, json};
@@ -20,9 +21,9 @@ pub(super) fn read(members: &Members<'_>, faults: &mut Faults) -> Offered {
 }
 
 /// The JSON Schema of an object with these three members and `further` ones.
-pub(super) fn schema(further: Value) -> Value {
+pub(super) fn schema(further: &Value) -> Value {
     let text = |longest: usize| json!({ "type": ["string", "null"], "minLength": 1, "maxLength": longest });
-    let mut schema = json!({
+    let schema = json!({
         "type": "object",
         "properties": {
             "otp": text(Code::MAX_SENT_LENGTH),
@@ -30,10 +31,5 @@ pub(super) fn schema(further: Value) -> Value {
             "pin": text(MAX_PIN_LENGTH),
         },
     });
-    if let (Some(properties), Value::Object(further)) =
-        (schema.pointer_mut("/properties").and_then(Value::as_object_mut), further)
-    {
-        properties.extend(further);
-    }
-    schema
+    merged(schema, json!({ "properties": further }))
 }
