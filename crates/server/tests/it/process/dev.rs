@@ -40,12 +40,11 @@ impl Dev {
 
     fn examples(&self) -> Vec<Example> {
         let text = self.program.stdout();
-        let blocks = text.split("\n\n").filter_map(|block| block.split_once("\ncurl "));
+        let blocks = text.split("\n\n").filter_map(|block| block.strip_prefix("# ")?.split_once('\n'));
+        // The last one is comments alone.
+        let blocks = blocks.filter(|(_, command)| !command.starts_with('#'));
         blocks
-            .map(|(comment, command)| Example {
-                comment: comment.to_owned(),
-                command: format!("curl {command}"),
-            })
+            .map(|(comment, command)| Example { comment: comment.to_owned(), command: command.to_owned() })
             .collect()
     }
 }
