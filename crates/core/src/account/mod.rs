@@ -20,7 +20,7 @@ pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator}
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
 pub use id::AccountId;
-pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, KeyedRequest};
+pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};
 pub use mail::{MailOutcome, MailReservation, Mailing, ReservedMail, Sending};
 pub use otp_types::{OtpType, OtpTypes};
 pub use pin::{PinFault, check_pin};

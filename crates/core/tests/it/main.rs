@@ -4,6 +4,7 @@
 mod attacker;
 mod authenticators;
 mod build;
+mod idempotency;
 mod proof;
 mod properties;
 mod restore;

@@ -23,7 +23,7 @@ mod seal;
 mod turns;
 mod update;
 
-pub use change_pin::PinChange;
+pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
@@ -35,7 +35,7 @@ pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
-pub use prove::{Offered, Proof};
+pub use prove::{Deed, Offered, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
 pub use reseal::{ResealNotice, ResealReport};

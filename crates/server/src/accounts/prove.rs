@@ -31,9 +31,31 @@ impl Offered {
     }
 }
 
+/// What a proof is for, as pure functions of the account.
+pub trait Deed: Send + Sync + 'static {
+    type Done: Send + 'static;
+
+    /// What the request's key says, if it was used before: `Repeated` or `KeyReused`. Asked before anything else.
+    fn earlier(&self, _account: &mut Account) -> Option<Proof<Self::Done>> {
+        None
+    }
+
+    /// Asked after the throttle and before anything is looked at, so that nothing is used up in vain.
+    fn is_possible(&self, _account: &Account) -> bool {
+        true
+    }
+
+    /// On an account that has proved who it is, in the commit that spends or settles the proof.
+    fn run(&self, account: &mut Account) -> Self::Done;
+}
+
 pub enum Proof<T> {
     /// With what was done on its strength, in the same commit.
     Right(T),
+    /// The same request was accepted before, with this.
+    Repeated(T),
+    /// The request's key was another request's. Nothing was looked at.
+    KeyReused,
     Wrong,
     /// Nothing was looked at.
     Throttled(Wait),
@@ -42,15 +64,34 @@ pub enum Proof<T> {
 }
 
 /// One kind's part in a proof, as the loop sees it.
-enum Looked<T> {
+pub(super) enum Looked<T> {
     /// Whatever came of it, it is written.
     At(Proof<T>),
     Untouched(Proof<T>),
 }
 
+impl<T> Looked<T> {
+    /// What an earlier request under the same key makes of this one.
+    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &mut Account) -> Option<Self> {
+        deed.earlier(account).map(|proof| match proof {
+            Proof::Repeated(_) => Self::At(proof),
+            _ => Self::Untouched(proof),
+        })
+    }
+
+    pub(super) fn into_proof(self) -> Proof<T> {
+        let (Self::At(proof) | Self::Untouched(proof)) = self;
+        proof
+    }
+}
+
 impl<T: Send + 'static> Outcome for Looked<T> {
     fn is_evaluated(&self) -> bool {
         matches!(self, Self::At(_))
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::At(Proof::Repeated(_)))
     }
 }
 
@@ -59,18 +100,29 @@ impl<T: Send + 'static> Outcome for (Looked<T>, Option<Verdict>) {
     fn is_evaluated(&self) -> bool {
         self.0.is_evaluated()
     }
+
+    fn needs_a_commit(&self) -> bool {
+        self.0.needs_a_commit()
+    }
 }
 
 /// An attempt at a slow kind.
-enum Admission {
+enum Admission<T> {
     Reserved(Reserved),
-    Throttled(Wait),
-    Barred,
+    /// Nothing is to be compared.
+    Decided(Looked<T>),
 }
 
-impl Outcome for Admission {
+impl<T: Send + 'static> Outcome for Admission<T> {
     fn is_evaluated(&self) -> bool {
-        matches!(self, Self::Reserved(_))
+        match self {
+            Self::Reserved(_) => true,
+            Self::Decided(looked) => looked.is_evaluated(),
+        }
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::Decided(looked) if looked.needs_a_commit())
     }
 }
 
@@ -82,28 +134,20 @@ enum Comparison {
 }
 
 impl Accounts {
-    /// Runs `then` on the account if one of the values is right, in the commit that spends or settles it. `is_possible`
-    /// is asked after the throttle and before anything is looked at, so that nothing is used up in vain. An account
-    /// comes into being by being asked about password or PIN, or else nobody would count. It goes on when the caller
-    /// has gone.
-    pub async fn prove<T, P, F>(
+    /// Does `deed` if one of the values is right. An account comes into being by being asked about password or PIN, or
+    /// else nobody would count. It goes on when the caller has gone.
+    pub async fn prove<D: Deed>(
         &self,
         id: AccountId,
         offered: Offered,
         now: Timestamp,
         policy: Arc<Policy>,
-        is_possible: P,
-        then: F,
-    ) -> Result<Proof<T>, UpdateError>
-    where
-        T: Send + 'static,
-        P: Fn(&Account) -> bool + Send + Sync + 'static,
-        F: Fn(&mut Account) -> T + Send + Sync + 'static,
-    {
+        deed: D,
+    ) -> Result<Proof<D::Done>, UpdateError> {
         // Before anything is counted: who is turned away here has not tried.
         let place = self.enter_hashing()?;
-        let (accounts, act) = (self.clone(), Arc::new(Act { is_possible, then }));
-        let attempt = Attempt { accounts, id, now, policy, place, act };
+        let (accounts, deed) = (self.clone(), Arc::new(deed));
+        let attempt = Attempt { accounts, id, now, policy, place, deed };
         let proof = tokio::spawn(trace::carried(async move {
             let slow = [(ProofKind::Password, offered.password), (ProofKind::Pin, offered.pin)];
             let mut so_far = match offered.otp {
@@ -112,7 +156,7 @@ impl Accounts {
             };
             for (kind, secret) in slow {
                 let Some(secret) = secret else { continue };
-                if let Some(Proof::Right(_) | Proof::Barred) = so_far {
+                if so_far.as_ref().is_some_and(Proof::is_final) {
                     break;
                 }
                 let next = attempt.look_at(kind, secret).await?;
@@ -132,117 +176,100 @@ impl<T> Proof<T> {
     fn or(self, next: Self) -> Self {
         match (self, next) {
             (Self::Throttled(one), Self::Throttled(other)) => Self::Throttled(one.min(other)),
-            (_, next @ (Self::Right(_) | Self::Barred)) => next,
+            (_, next) if next.is_final() => next,
             _ => Self::Wrong,
         }
     }
+
+    /// Whether nothing more needs to be looked at.
+    const fn is_final(&self) -> bool {
+        !matches!(self, Self::Wrong | Self::Throttled(_))
+    }
 }
 
-/// What the proof is for.
-struct Act<P, F> {
-    is_possible: P,
-    then: F,
-}
-
-impl<P, F> Act<P, F> {
-    /// On an account that has proved who it is.
-    fn run<T>(&self, account: &mut Account) -> Proof<T>
-    where
-        P: Fn(&Account) -> bool,
-        F: Fn(&mut Account) -> T,
-    {
-        if (self.is_possible)(account) { Proof::Right((self.then)(account)) } else { Proof::Barred }
+/// On an account that has proved who it is. A twin of the request may have been accepted while this one was looked at.
+fn carry_out<D: Deed>(deed: &D, account: &mut Account) -> Proof<D::Done> {
+    match deed.earlier(account) {
+        Some(earlier) => earlier,
+        None if deed.is_possible(account) => Proof::Right(deed.run(account)),
+        None => Proof::Barred,
     }
 }
 
 /// One request's attempt to prove who is asking.
-struct Attempt<P, F> {
+struct Attempt<D> {
     accounts: Accounts,
     id: AccountId,
     now: Timestamp,
     policy: Arc<Policy>,
     place: Place,
-    act: Arc<Act<P, F>>,
+    deed: Arc<D>,
 }
 
-impl<P, F> Attempt<P, F>
-where
-    P: Fn(&Account) -> bool + Send + Sync + 'static,
-    F: Send + Sync + 'static,
-{
-    async fn look_at_code<T>(&self, code: Option<Code>) -> Result<Proof<T>, UpdateError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Account) -> T,
-    {
-        let (now, policy, act) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.act));
+impl<D: Deed> Attempt<D> {
+    async fn look_at_code(&self, code: Option<Code>) -> Result<Proof<D::Done>, UpdateError> {
+        let (now, policy, deed) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.deed));
         let attempt = move |account: &mut Account| {
+            if let Some(looked) = Looked::earlier(deed.as_ref(), account) {
+                return (looked, None);
+            }
             if let Some(wait) = account.otp_throttle.wait(now, &policy) {
                 let verdict = Verification::Throttled(wait).into();
                 return (Looked::Untouched(Proof::Throttled(wait)), Some(verdict));
             }
-            if !(act.is_possible)(account) {
+            if !deed.is_possible(account) {
                 return (Looked::Untouched(Proof::Barred), None);
             }
             let Some(code) = &code else { return (Looked::Untouched(Proof::Wrong), None) };
             let verdict = account.verify_telling(code, OtpTypes::ALL, now, &policy);
             let proof = match verdict.verification {
-                Verification::Accepted => act.run(account),
+                Verification::Accepted => carry_out(deed.as_ref(), account),
                 Verification::Refused(_) => Proof::Wrong,
                 Verification::Throttled(wait) => Proof::Throttled(wait),
             };
             (Looked::At(proof), Some(verdict))
         };
         let attempts = &self.accounts.metrics().attempts;
-        Ok(match self.accounts.update(self.id.clone(), attempt).await? {
-            Some((Looked::At(proof) | Looked::Untouched(proof), verdict)) => {
-                if let Some(verdict) = &verdict {
-                    attempts.decided(OtpTypes::ALL, Some(verdict));
-                }
-                proof
-            }
-            None => {
-                attempts.decided(OtpTypes::ALL, None);
-                Proof::Wrong
-            }
-        })
+        let Some((looked, verdict)) = self.accounts.update(self.id.clone(), attempt).await? else {
+            attempts.decided(OtpTypes::ALL, None);
+            return Ok(Proof::Wrong);
+        };
+        if let Some(verdict) = &verdict {
+            attempts.decided(OtpTypes::ALL, Some(verdict));
+        }
+        Ok(looked.into_proof())
     }
 
-    async fn look_at<T>(&self, kind: ProofKind, secret: Zeroizing<String>) -> Result<Proof<T>, UpdateError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Account) -> T,
-    {
+    async fn look_at(
+        &self,
+        kind: ProofKind,
+        secret: Zeroizing<String>,
+    ) -> Result<Proof<D::Done>, UpdateError> {
         let secret = Arc::new(secret);
         if let Some(proof) = self.compare_once(kind, &secret).await? {
             return Ok(proof);
         }
         // Once more, and counted once more: of two right attempts at once the first one has put a hash of ours in the
         // place of another system's, and the second one is right all the same.
-        match self.compare_once(kind, &secret).await? {
-            Some(Proof::Right(done)) => Ok(Proof::Right(done)),
-            Some(Proof::Barred) => Ok(Proof::Barred),
-            _ => Ok(Proof::Wrong),
-        }
+        let again = self.compare_once(kind, &secret).await?;
+        Ok(again.filter(Proof::is_final).unwrap_or(Proof::Wrong))
     }
 
     /// `None` if it was right, and the hash is not the account's any more.
-    async fn compare_once<T>(
+    async fn compare_once(
         &self,
         kind: ProofKind,
         secret: &Arc<Zeroizing<String>>,
-    ) -> Result<Option<Proof<T>>, UpdateError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Account) -> T,
-    {
+    ) -> Result<Option<Proof<D::Done>>, UpdateError> {
         let reserved = match self.reserve(kind).await? {
             Admission::Reserved(reserved) => reserved,
-            Admission::Throttled(wait) => {
-                self.accounts.metrics().attempts.throttled(kind.into());
-                return Ok(Some(Proof::Throttled(wait)));
+            Admission::Decided(looked) => {
+                let proof = looked.into_proof();
+                if matches!(proof, Proof::Throttled(_)) {
+                    self.accounts.metrics().attempts.throttled(kind.into());
+                }
+                return Ok(Some(proof));
             }
-            Admission::Barred => return Ok(Some(Proof::Barred)),
         };
         let (hash, entropy, secret) = (reserved.hash.clone(), self.accounts.entropy(), Arc::clone(secret));
         let comparing = self.accounts.metrics().stages.time(Stage::Compare);
@@ -252,10 +279,10 @@ where
             self.count_wrong(kind, &reserved);
             return Ok(Some(Proof::Wrong));
         };
-        let (act, policy) = (Arc::clone(&self.act), Arc::clone(&self.policy));
+        let (deed, policy) = (Arc::clone(&self.deed), Arc::clone(&self.policy));
         let settle = move |account: &mut Account| {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
-            Done(is_settled.then(|| act.run(account)))
+            Done(is_settled.then(|| carry_out(deed.as_ref(), account)))
         };
         match self.accounts.update(self.id.clone(), settle).await? {
             Some(Done(settled)) => Ok(settled),
@@ -263,13 +290,17 @@ where
         }
     }
 
-    async fn reserve(&self, kind: ProofKind) -> Result<Admission, UpdateError> {
-        let (now, policy, act) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.act));
+    async fn reserve(&self, kind: ProofKind) -> Result<Admission<D::Done>, UpdateError> {
+        let (now, policy, deed) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.deed));
         let reserve = move |account: &mut Account| {
+            if let Some(looked) = Looked::earlier(deed.as_ref(), account) {
+                return Admission::Decided(looked);
+            }
+            let untouched = |proof| Admission::Decided(Looked::Untouched(proof));
             let mut reserving = account.clone();
             match reserving.reserve(kind, now, &policy) {
-                Reservation::Throttled(wait) => Admission::Throttled(wait),
-                Reservation::Granted(_) if !(act.is_possible)(account) => Admission::Barred,
+                Reservation::Throttled(wait) => untouched(Proof::Throttled(wait)),
+                Reservation::Granted(_) if !deed.is_possible(account) => untouched(Proof::Barred),
                 Reservation::Granted(reserved) => {
                     *account = reserving;
                     Admission::Reserved(reserved)

@@ -6,10 +6,10 @@ use super::keyring::{Following, LiveKeyring};
 use super::password_hash::{Crowded, HashPool, HashingError, Interrupted, Place};
 use super::seal::SealError;
 use super::turns::Turns;
-use crate::metrics::{Metrics, Stage};
+use crate::metrics::{Attempts, Metrics, Stage};
 use crate::store::{SealedAccount, Store, StoreError, Swap, SwapOutcome, claim_property};
 use crate::trace;
-use einmal_core::account::{Account, AccountId, Verdict, Verification};
+use einmal_core::account::{Account, AccountId, Keyed, Verdict, Verification};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
 
@@ -34,6 +34,12 @@ pub trait Outcome: Send + 'static {
     /// Whether the attempt was looked at. If so a guard is written even where nothing changed, so that refusals
     /// take the same time.
     fn is_evaluated(&self) -> bool;
+
+    /// Whether it stands on what was read, such as an earlier success. What one reads may not be on the disk of every
+    /// replica yet; a commit after it is not answered before it is.
+    fn needs_a_commit(&self) -> bool {
+        false
+    }
 }
 
 impl Outcome for Verification {
@@ -45,6 +51,20 @@ impl Outcome for Verification {
 impl Outcome for Verdict {
     fn is_evaluated(&self) -> bool {
         self.verification.is_evaluated()
+    }
+}
+
+impl<T: Outcome> Outcome for Keyed<T> {
+    fn is_evaluated(&self) -> bool {
+        match self {
+            Self::First(outcome) => outcome.is_evaluated(),
+            Self::Repeated => true,
+            Self::KeyReused => false,
+        }
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::Repeated)
     }
 }
 
@@ -170,7 +190,18 @@ impl Accounts {
         T: Outcome,
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
-        self.attempt(id, Missing::IsNobody, decide).await
+        self.update_counted(id, decide, |_, _| {}).await
+    }
+
+    /// The same, and `count` is told what came of it, also if the caller has gone by then: whoever guesses and does not
+    /// wait for the answer must not stay unseen.
+    pub async fn update_counted<T: Outcome>(
+        &self,
+        id: AccountId,
+        decide: impl Fn(&mut Account) -> T + Send + Sync + 'static,
+        count: impl FnOnce(&Attempts, Option<&T>) + Send + 'static,
+    ) -> Result<Option<T>, UpdateError> {
+        self.attempt(id, Missing::IsNobody, decide, count).await
     }
 
     /// The same, and where there is no account, `decide` runs on an empty one, which comes into being.
@@ -179,22 +210,24 @@ impl Accounts {
         T: Outcome,
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
-        self.attempt(id, Missing::IsMade, decide).await?.ok_or(UpdateError::Contended)
+        let made = self.attempt(id, Missing::IsMade, decide, |_, _| {}).await?;
+        made.ok_or(UpdateError::Contended)
     }
 
-    async fn attempt<T, F>(
+    async fn attempt<T: Outcome>(
         &self,
         id: AccountId,
         missing: Missing,
-        decide: F,
-    ) -> Result<Option<T>, UpdateError>
-    where
-        T: Outcome,
-        F: Fn(&mut Account) -> T + Send + Sync + 'static,
-    {
+        decide: impl Fn(&mut Account) -> T + Send + Sync + 'static,
+        count: impl FnOnce(&Attempts, Option<&T>) + Send + 'static,
+    ) -> Result<Option<T>, UpdateError> {
         let inner = Arc::clone(&self.inner);
-        let attempt = tokio::spawn(trace::carried(async move { inner.update(&id, missing, decide).await }));
-        attempt.await.map_err(|_| UpdateError::Panicked)?
+        let attempt = async move {
+            let updated = inner.update(&id, missing, decide).await?;
+            count(&inner.metrics.attempts, updated.as_ref());
+            Ok(updated)
+        };
+        tokio::spawn(trace::carried(attempt)).await.map_err(|_| UpdateError::Panicked)?
     }
 
     /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.
@@ -267,7 +300,8 @@ impl Inner {
             let outcome = decide(&mut opened.account);
             let next = opened.next(entropy)?;
             let is_last = round == Accounts::MAX_ROUNDS;
-            if opened.is(&next) && (is_last || !outcome.is_evaluated()) {
+            let may_be_read = !outcome.needs_a_commit() && (is_last || !outcome.is_evaluated());
+            if opened.is(&next) && may_be_read {
                 return Ok(Some(outcome));
             }
             if is_last {

@@ -6,6 +6,7 @@ use super::document::Document;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode, JSON_API};
 use super::faults::Faults;
+use super::idempotency_key::{IdempotencyKey, reused};
 use super::members::Members;
 use super::negotiate::AcceptsJsonApi;
 use super::proof;
@@ -13,7 +14,7 @@ use super::request::LoggedOutcome;
 use super::resource;
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::{Accounts, Offered, Proof};
+use crate::accounts::{Deed, Offered, Proof};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation, insufficient_scope};
 use crate::context::Context;
@@ -24,9 +25,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::EntropyError;
-use einmal_core::account::Account;
+use einmal_core::account::{Account, Earlier, KeyedRequest};
 use einmal_core::otp::{Algorithm, Secret, Totp};
+use einmal_core::policy::Policy;
+use einmal_core::{EntropyError, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -60,7 +62,12 @@ fn documentation() -> Documentation {
     )
     .scope(CreateTotp::SCOPE)
     .scope(AFTER_LOGIN)
+<<<<<<< HEAD
     .body(resource::schema(TYPE, &proof::schema(&json!({
+=======
+    .parameter(IdempotencyKey::parameter())
+    .body(resource::schema(TYPE, &proof::schema(json!({
+>>>>>>> main
         "algorithm": { "type": ["string", "null"], "enum": ["SHA1", "SHA256", "SHA512", null], "default": "SHA1" },
         "digits": { "type": ["integer", "null"], "minimum": 6, "maximum": 8, "default": 6 },
         "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
@@ -71,13 +78,19 @@ fn documentation() -> Documentation {
         "id": "738e379f-fe30-45ab-819c-ba88804b6368",
         "attributes": { "secret": "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU", "algorithm": "SHA1", "digits": 6, "period": 30 },
     } }))
-    .refuses(&[ErrorCode::ProofInvalid, ErrorCode::LimitReached, ErrorCode::Throttled])
+    .refuses(&[
+        ErrorCode::ProofInvalid,
+        ErrorCode::LimitReached,
+        ErrorCode::IdempotencyKeyReused,
+        ErrorCode::Throttled,
+    ])
 }
 
 async fn create_totp(
     State(context): State<Arc<Context>>,
     caller: Caller<CreateTotp>,
     _: AcceptsJsonApi,
+    key: IdempotencyKey,
     document: Document,
 ) -> Result<Response, ApiError> {
     let Request { id, algorithm, digits, period, offered } = Request::read(&document)?;
@@ -90,8 +103,13 @@ async fn create_totp(
     // The request's own bounds are those of the secret.
     let totp = Totp::new(secret, algorithm, digits, period);
     let totp = totp.map_err(|error| ApiError::internal(error.to_string()))?;
-    match enrol(&context, &caller, id, totp.clone(), offered).await? {
-        Proof::Right(()) => Ok(created(id, &totp)),
+    let keyed = key.of("CreateTOTP", &caller.token, document.bytes())?;
+    let (now, policy) = (caller.now, Arc::clone(&context.policy));
+    let enrolment = Enrolment { id, totp, now, policy, keyed };
+    match enrol(&context, &caller, enrolment, offered).await? {
+        Proof::Right((id, totp)) => Ok(created(id, &totp, "created")),
+        Proof::Repeated((id, totp)) => Ok(created(id, &totp, "repeated")),
+        Proof::KeyReused => Err(reused()),
         Proof::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
         Proof::Barred => Err(credential::limit_reached(context.policy.max_devices, "devices")),
@@ -99,44 +117,88 @@ async fn create_totp(
 }
 
 async fn enrol(
-    context: &Arc<Context>,
+    context: &Context,
     caller: &Caller<CreateTotp>,
-    id: Uuid,
-    totp: Totp,
+    enrolment: Enrolment,
     offered: Offered,
-) -> Result<Proof<()>, ApiError> {
-    let (now, policy) = (caller.now, Arc::clone(&context.policy));
-    let is_after_login = caller.token.has_scope(AFTER_LOGIN) && is_fresh(&context.accounts, caller).await?;
+) -> Result<Proof<(Uuid, Totp)>, ApiError> {
+    let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
+    let registered_at = caller.token.registered_at;
+    let mut as_it_is = accounts.read(id).await?.unwrap_or_default();
+    // What was accepted right after registration is not fresh any more when it is repeated.
+    let is_after_login = caller.token.has_scope(AFTER_LOGIN)
+        && (as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&mut as_it_is).is_some());
     if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
         return Err(insufficient_scope(CreateTotp::SCOPE));
     }
-    let room = Arc::clone(&policy);
-    let has_room = move |account: &Account| account.has_room_for_device(id, &room);
-    let put = move |account: &mut Account| account.enrol_device(id, totp.clone(), now);
-    let account = caller.account().clone();
     if !offered.is_empty() {
-        return Ok(context.accounts.prove(account, offered, now, policy, has_room, put).await?);
+        let policy = Arc::clone(&context.policy);
+        return Ok(accounts.prove(id.clone(), offered, now, policy, enrolment).await?);
     }
     if !is_after_login {
         return Err(ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed."));
     }
     // Looked at once more in the commit: of several at once only the first finds the account without a secret.
-    let registered_at = caller.token.registered_at;
-    Ok(context
-        .accounts
-        .enrol_first(account, move |account| account.is_fresh(registered_at, now), put)
-        .await?)
+    let is_fresh = move |account: &Account| account.is_fresh(registered_at, now);
+    Ok(accounts.enrol_first(id.clone(), is_fresh, enrolment).await?)
 }
 
-async fn is_fresh(accounts: &Accounts, caller: &Caller<CreateTotp>) -> Result<bool, ApiError> {
-    let account = accounts.read(caller.account()).await?.unwrap_or_default();
-    Ok(account.is_fresh(caller.token.registered_at, caller.now))
+struct Enrolment {
+    id: Uuid,
+    totp: Totp,
+    now: Timestamp,
+    policy: Arc<Policy>,
+    keyed: Option<KeyedRequest>,
 }
 
+impl Deed for Enrolment {
+    /// What the answer tells.
+    type Done = (Uuid, Totp);
+
+    fn earlier(&self, account: &mut Account) -> Option<Proof<(Uuid, Totp)>> {
+        match account.earlier_change(&self.keyed?, self.now) {
+            Earlier::Nothing => None,
+            Earlier::OtherBody => Some(Proof::KeyReused),
+            Earlier::Accepted(accepted) => {
+                let device = account.devices.iter().find(|device| Some(device.id) == accepted.device)?;
+                Some(Proof::Repeated((device.id, device.totp.clone())))
+            }
+        }
+    }
+
+    fn is_possible(&self, account: &Account) -> bool {
+        account.has_room_for_device(self.id, &self.policy)
+    }
+
+    fn run(&self, account: &mut Account) -> (Uuid, Totp) {
+        account.enrol_device(self.id, self.totp.clone(), self.now);
+        if let Some(keyed) = self.keyed {
+            account.remember_change(keyed, self.now, Some(self.id));
+        }
+        (self.id, self.totp.clone())
+    }
+}
+
+<<<<<<< HEAD
 fn created(id: Uuid, totp: &Totp) -> Response {
     let body = json!({ "data": credential::made(TYPE, id, totp) });
+=======
+fn limit_reached(context: &Context) -> ApiError {
+    let most = context.policy.max_devices;
+    let fault = Fault::new(ErrorCode::LimitReached).pointer("/data");
+    fault.detail(format!("An account has at most {most} devices.")).meta("limit", most).into()
+}
+
+fn created(id: Uuid, totp: &Totp, outcome: &'static str) -> Response {
+    let body = json!({ "data": { "type": TYPE, "id": id.to_string(), "attributes": {
+        "secret": totp.secret().to_base32().as_str(),
+        "algorithm": totp.algorithm().name(),
+        "digits": totp.digits(),
+        "period": totp.period(),
+    } } });
+>>>>>>> main
     let headers = [(CONTENT_TYPE, JSON_API)];
-    (StatusCode::CREATED, headers, Extension(LoggedOutcome("created")), body.to_string()).into_response()
+    (StatusCode::CREATED, headers, Extension(LoggedOutcome(outcome)), body.to_string()).into_response()
 }
 
 struct Request {

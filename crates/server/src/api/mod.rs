@@ -22,6 +22,7 @@ mod error_code;
 mod error_page;
 pub mod faults;
 mod html;
+mod idempotency_key;
 mod issued_code;
 mod label;
 mod label_authenticator;

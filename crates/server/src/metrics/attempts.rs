@@ -16,10 +16,12 @@ pub enum VerificationOutcome {
     UnknownAccount,
     NotACode,
     Throttled,
+    /// Accepted before, and answered again.
+    Repeated,
 }
 
 impl VerificationOutcome {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,6 +32,7 @@ impl VerificationOutcome {
             Self::UnknownAccount => "unknown_account",
             Self::NotACode => "not_a_code",
             Self::Throttled => "throttled",
+            Self::Repeated => "repeated",
         }
     }
 }

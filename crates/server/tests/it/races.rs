@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 
 /// Sends the requests at once, each on a connection of its own. The answers are in their order.
-async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
+pub(crate) async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(requests.len()));
     let mut clients = Vec::with_capacity(requests.len());
     for (address, request) in requests {

@@ -9,6 +9,7 @@ mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
 pub(crate) mod devices;
+mod idempotency;
 mod lockout;
 pub(crate) mod pin;
 mod provisioning;

@@ -46,7 +46,16 @@ pub(crate) async fn handshake(
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
+    handshake_over(TcpStream::connect(address).await?, trusted, versions, protocols).await
+}
+
+/// The same over a socket that is connected already.
+pub(crate) async fn handshake_over(
+    stream: TcpStream,
+    trusted: &[&Certificate],
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
     stream.set_nodelay(true)?;
     let mut roots = RootCertStore::empty();
     for certificate in trusted {
