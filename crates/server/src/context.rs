@@ -25,6 +25,8 @@ pub struct Context {
     /// For whoever waits on a client's behalf.
     pub shutdown: Shutdown,
     pub policy: Arc<Policy>,
+    /// What authenticator apps show as the issuer.
+    pub issuer_label: Arc<str>,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,
     pub tracer: Tracer,

@@ -219,6 +219,7 @@ impl Parts {
             issuer_names: IssuerNames(issuer_names),
             administrators: config.administrators,
             policy: Arc::new(config.policy),
+            issuer_label: config.totp_issuer_label.into(),
             says_throttled: config.throttle_status == 429,
             tracer: Tracer::new(exporter),
         });

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod attacker;
+mod authenticators;
 mod build;
 mod idempotency;
 mod proof;

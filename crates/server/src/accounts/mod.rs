@@ -27,6 +27,7 @@ pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
+    PendingDescription,
 };
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Notice, Report};

@@ -1,9 +1,10 @@
 //! `CreateTOTP`: enrols a device, against a proof or right after registration. The secret is in this one answer.
 
+use super::credential;
 use super::device::TYPE;
 use super::document::Document;
 use super::documentation::Documentation;
-use super::error::{ApiError, ErrorCode, Fault, JSON_API};
+use super::error::{ApiError, ErrorCode, JSON_API};
 use super::faults::Faults;
 use super::idempotency_key::{IdempotencyKey, reused};
 use super::members::Members;
@@ -50,20 +51,6 @@ pub(super) fn route() -> Route {
 }
 
 fn documentation() -> Documentation {
-    let secret = json!({
-        "type": "object",
-        "required": ["secret", "algorithm", "digits", "period"],
-        "properties": {
-            "secret": { "type": "string", "description": "Base32 without padding; shown this once" },
-            "algorithm": { "type": "string", "enum": ["SHA1", "SHA256", "SHA512"] },
-            "digits": { "type": "integer" },
-            "period": { "type": "integer", "description": "Seconds" },
-        },
-    });
-    let mut answer = resource::schema(TYPE, &secret);
-    if let Some(id) = answer.pointer_mut("/properties/data/properties") {
-        id["id"] = json!({ "type": "string", "format": "uuid" });
-    }
     Documentation::new(
         Method::POST,
         "CreateTOTP",
@@ -76,12 +63,12 @@ fn documentation() -> Documentation {
     .scope(CreateTotp::SCOPE)
     .scope(AFTER_LOGIN)
     .parameter(IdempotencyKey::parameter())
-    .body(resource::schema(TYPE, &proof::schema(json!({
+    .body(resource::schema(TYPE, &proof::schema(&json!({
         "algorithm": { "type": ["string", "null"], "enum": ["SHA1", "SHA256", "SHA512", null], "default": "SHA1" },
         "digits": { "type": ["integer", "null"], "minimum": 6, "maximum": 8, "default": 6 },
         "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
     }))), resource::example(TYPE, &json!({ "pin": "8299" })))
-    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", answer)
+    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", credential::made_schema(TYPE))
     .example(json!({ "data": {
         "type": TYPE,
         "id": "738e379f-fe30-45ab-819c-ba88804b6368",
@@ -121,7 +108,7 @@ async fn create_totp(
         Proof::KeyReused => Err(reused()),
         Proof::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
-        Proof::Barred => Err(limit_reached(&context)),
+        Proof::Barred => Err(credential::limit_reached(context.policy.max_devices, "devices")),
     }
 }
 
@@ -189,19 +176,8 @@ impl Deed for Enrolment {
     }
 }
 
-fn limit_reached(context: &Context) -> ApiError {
-    let most = context.policy.max_devices;
-    let fault = Fault::new(ErrorCode::LimitReached).pointer("/data");
-    fault.detail(format!("An account has at most {most} devices.")).meta("limit", most).into()
-}
-
 fn created(id: Uuid, totp: &Totp, outcome: &'static str) -> Response {
-    let body = json!({ "data": { "type": TYPE, "id": id.to_string(), "attributes": {
-        "secret": totp.secret().to_base32().as_str(),
-        "algorithm": totp.algorithm().name(),
-        "digits": totp.digits(),
-        "period": totp.period(),
-    } } });
+    let body = json!({ "data": credential::made(TYPE, id, totp) });
     let headers = [(CONTENT_TYPE, JSON_API)];
     (StatusCode::CREATED, headers, Extension(LoggedOutcome(outcome)), body.to_string()).into_response()
 }

@@ -124,10 +124,12 @@ fn operation(documentation: &Documentation) -> Value {
 fn responses(documentation: &Documentation) -> BTreeMap<String, Value> {
     let mut responses = BTreeMap::new();
     for Answer { status, description, content, example } in &documentation.answers {
-        let content = content.as_ref().map(|(media_type, schema)| match example {
-            Some(example) => json!({ *media_type: { "schema": schema, "example": example } }),
-            None => json!({ *media_type: { "schema": schema } }),
-        });
+        let of = |(media_type, schema): &(&str, Value)| match example {
+            Some(example) => ((*media_type).to_owned(), json!({ "schema": schema, "example": example })),
+            None => ((*media_type).to_owned(), json!({ "schema": schema })),
+        };
+        let content: Map<String, Value> = content.iter().map(of).collect();
+        let content = (!content.is_empty()).then_some(Value::Object(content));
         responses.insert(status.as_str().to_owned(), response(description, &["Request-Id"], content));
     }
     for (status, codes) in refusals(documentation) {

@@ -3,6 +3,7 @@
 use super::error::ApiError;
 use super::faults::Faults;
 use super::members::Members;
+use super::merge::merged;
 use super::update_error::issuer_unavailable;
 use crate::accounts::{Judged, Offered, Password};
 use crate::auth::{PasswordQuestion, PasswordVerdict, VerifiedToken};
@@ -58,9 +59,9 @@ pub(super) fn read(members: &Members<'_>, faults: &mut Faults) -> Sent {
 }
 
 /// The JSON Schema of an object with these three members and `further` ones.
-pub(super) fn schema(further: Value) -> Value {
+pub(super) fn schema(further: &Value) -> Value {
     let text = |longest: usize| json!({ "type": ["string", "null"], "minLength": 1, "maxLength": longest });
-    let mut schema = json!({
+    let schema = json!({
         "type": "object",
         "properties": {
             "otp": text(Code::MAX_SENT_LENGTH),
@@ -68,10 +69,5 @@ pub(super) fn schema(further: Value) -> Value {
             "pin": text(MAX_PIN_LENGTH),
         },
     });
-    if let (Some(properties), Value::Object(further)) =
-        (schema.pointer_mut("/properties").and_then(Value::as_object_mut), further)
-    {
-        properties.extend(further);
-    }
-    schema
+    merged(schema, json!({ "properties": further }))
 }

@@ -8,7 +8,7 @@ mod requests;
 mod stages;
 mod store;
 
-pub use attempts::{Attempts, CodeOutcome, Guarded, VerificationOutcome};
+pub use attempts::{Attempts, CodeOutcome, EnrolmentOutcome, Guarded, VerificationOutcome};
 pub use issuers::{FetchOutcome, IntrospectionOutcome, IssuerMetrics, PasswordGrantOutcome, TokenOutcome};
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::gauge::Gauge;

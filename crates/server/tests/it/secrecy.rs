@@ -2,7 +2,7 @@
 //! is searched: standard output and error, every answer, every byte of the store's files.
 
 use crate::harness::back_office::ADMIN;
-use crate::harness::installation::{Installation, Serving};
+use crate::harness::installation::{Installation, Serving, code_of};
 use crate::harness::issuer::SigningKey;
 use crate::harness::program::{Program, Run};
 use crate::harness::service::VERIFY;
@@ -146,6 +146,12 @@ async fn exercise(site: &Installation, serving: &Serving, canaries: &mut Canarie
         assert_eq!(answer.status(), expected);
         canaries.are_not_in("an answer", &answer.bytes().await.unwrap());
     }
+    enrol_authenticator(
+        serving,
+        &token(json!({ "scope": "user:device-totps:create", "jti": MARK })),
+        canaries,
+    )
+    .await;
     let public = ["/canary-path?canary", "/docs/errors?canary", "/user/2025-1/user/otp/verify?otp=canary"];
     let private = ["/health/readiness?canary", "/health/liveness", "/metrics?canary"];
     let urls = public.iter().map(|path| format!("http://{}{path}", serving.address));
@@ -155,6 +161,45 @@ async fn exercise(site: &Installation, serving: &Serving, canaries: &mut Canarie
     }
     statuses.extend(administer(site, serving, canaries).await);
     statuses
+}
+
+/// A secret that the service makes is in the answer that makes it and, drawn, in the QR code, and nowhere else.
+async fn enrol_authenticator(serving: &Serving, token: &str, canaries: &mut Canaries) {
+    canaries.add_token(token);
+    let authenticators = "/user/2025-1/user/authenticators";
+    let proof = json!({ "data": { "type": "authenticator", "attributes": { "password": PASSWORD } } });
+    let begun = verify(serving, authenticators, token, &proof.to_string()).send().await.unwrap();
+    assert_eq!(begun.status(), 201);
+    let begun: serde_json::Value = serde_json::from_slice(&begun.bytes().await.unwrap()).unwrap();
+    let secret = begun["data"]["attributes"]["secret"].as_str().unwrap();
+    let bytes = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    canaries.add("authenticator, base32", secret);
+    canaries.add("authenticator, base32 in small letters", secret.to_lowercase());
+    canaries.add("authenticator, hex", HEXLOWER.encode(&bytes));
+    canaries.add("authenticator, base64", BASE64.encode(&bytes));
+    canaries.add("authenticator, Debug", format!("{bytes:?}"));
+    let code = code_of(secret, SystemClock.now().seconds() / 30);
+    let id = begun["data"]["id"].as_str().unwrap();
+    canaries.add("authenticator, raw", bytes);
+    let confirm = format!("{authenticators}/{id}/confirm");
+    for (path, body, expected) in [
+        (format!("{authenticators}/{id}/qr"), None, 200),
+        (authenticators.to_owned(), None, 200),
+        (confirm.clone(), Some(json!({ "otp": "canary" })), 403),
+        (confirm.clone(), Some(json!({ "otp": { "is": PASSWORD } })), 422),
+        (confirm.clone(), Some(json!({ "otp": code })), 204),
+        (confirm, Some(json!({ "otp": code })), 404),
+        (authenticators.to_owned(), None, 200),
+        (format!("{authenticators}/{id}/qr"), None, 404),
+    ] {
+        let request = match body {
+            Some(body) => verify(serving, &path, token, &body.to_string()),
+            None => serving.client.get(format!("http://{}{path}", serving.address)).bearer_auth(token),
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), expected, "{path}");
+        canaries.are_not_in("an answer", &answer.bytes().await.unwrap());
+    }
 }
 
 /// Provisions with secrets, rightly and wrongly, and searches every answer.

@@ -93,6 +93,7 @@ pub(crate) async fn context() -> Arc<Context> {
         }),
         shutdown: Shutdown::new(Duration::ZERO),
         policy: Arc::default(),
+        issuer_label: Arc::from("einmal"),
         says_throttled: false,
         tracer: Tracer::default(),
     })

@@ -126,6 +126,26 @@ async fn waits_and_suspensions_are_counted_when_they_begin() {
 }
 
 #[tokio::test]
+async fn authenticators_are_counted_on_their_way_to_be_live() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    let [begun, confirmed, wrong] = ["begun", "confirmed", "wrong"]
+        .map(|outcome| format!("einmal_authenticators_total{{outcome=\"{outcome}\"}}"));
+    let series = [begun.as_str(), &confirmed, &wrong];
+    let mut made = None;
+    let grown = growth(&service, series, async || made = Some(service.begin("alice").await));
+    assert_eq!(grown.await, [1, 0, 0]);
+    let made = made.unwrap();
+    let grown = growth(&service, series, async || drop(service.confirm("alice", &made.id, "no code").await));
+    assert_eq!(grown.await, [0, 0, 1]);
+    let code = service.code_of(&made.secret, 0);
+    for expected in [[0, 1, 0], [0, 0, 0]] {
+        let grown = growth(&service, series, async || drop(service.confirm("alice", &made.id, &code).await));
+        assert_eq!(grown.await, expected);
+    }
+}
+
+#[tokio::test]
 async fn what_comes_of_asking_for_a_code_is_counted_and_so_is_the_death_of_a_pin() {
     let service = Service::start_administered().await;
     service.provision(&json!({ "id": "alice", "pin": "8299", "password": "correct horse" })).await;

@@ -40,26 +40,28 @@ impl Dev {
 
     fn examples(&self) -> Vec<Example> {
         let text = self.program.stdout();
-        let blocks = text.split("\n\n").filter_map(|block| block.split_once("\ncurl "));
+        let blocks = text.split("\n\n").filter_map(|block| block.strip_prefix("# ")?.split_once('\n'));
+        // The last one is comments alone.
+        let blocks = blocks.filter(|(_, command)| !command.starts_with('#'));
         blocks
-            .map(|(comment, command)| Example {
-                comment: comment.to_owned(),
-                command: format!("curl {command}"),
-            })
+            .map(|(comment, command)| Example { comment: comment.to_owned(), command: command.to_owned() })
             .collect()
     }
 }
 
 /// As if pasted into a terminal: the answer's head and body.
-fn paste(command: &str) -> String {
+pub(super) fn paste(command: &str) -> String {
     let output = Command::new("bash").args(["-c", command]).output().expect("bash runs");
     let run = Run::from(output);
     assert_eq!(run.code, Some(0), "{command}\n{}", run.stderr);
     run.stdout
 }
 
-pub(super) fn status(command: &str) -> u16 {
-    let answer = paste(command);
+fn status(command: &str) -> u16 {
+    status_of(&paste(command))
+}
+
+pub(super) fn status_of(answer: &str) -> u16 {
     answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
 }
 

@@ -32,4 +32,6 @@ async fn every_button_of_the_page_of_dev_does_what_it_says() {
         assert_eq!(answer["first"], answer["said"], "{answer}");
     }
     assert_eq!(seen["created"], json!([204, 404]));
+    let enrolled = json!({ "isWhatIsShown": true, "width": 375, "statuses": ["403", "204"] });
+    assert_eq!(seen["scanned"], json!([enrolled, enrolled]), "a QR code, in light and dark colours");
 }

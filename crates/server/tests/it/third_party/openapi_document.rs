@@ -98,8 +98,10 @@ async fn a_generated_client_in_python_verifies_a_code() {
     let Some(python) = peer("EINMAL_TEST_PYTHON", "the test with openapi-python-client") else { return };
     let directory = TempDir::new().unwrap();
     let settings = directory.path().join("settings.yaml");
-    // No formatter need be there.
-    fs::write(&settings, "post_hooks: []\n").unwrap();
+    // No formatter need be there; and it takes images for something unknown, unless told that they are bytes.
+    let images = ["image/svg+xml", "image/png"].map(|kind| format!("  {kind}: application/octet-stream\n"));
+    let text = format!("post_hooks: []\ncontent_type_overrides:\n{}", images.concat());
+    fs::write(&settings, text).unwrap();
     let mut generator = Command::new(python.with_file_name("openapi-python-client"));
     let generator = generator.args(["generate", "--meta", "none", "--fail-on-warning", "--path"]);
     let generator = generator.arg(written_to(directory.path())).arg("--config").arg(settings);
