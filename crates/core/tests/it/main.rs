@@ -3,6 +3,7 @@
 
 mod attacker;
 mod build;
+mod mail;
 mod proof;
 mod properties;
 mod restore;
