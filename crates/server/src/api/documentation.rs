@@ -30,6 +30,7 @@ pub(super) struct Answer {
     /// Media type and schema.
     pub(super) content: Option<(&'static str, Value)>,
     pub(super) example: Option<Value>,
+    pub(super) tells_when_to_retry: bool,
 }
 
 impl Documentation {
@@ -81,7 +82,13 @@ impl Documentation {
     /// A success without content.
     #[must_use]
     pub fn answer(mut self, status: StatusCode, description: &'static str) -> Self {
-        self.answers.push(Answer { status, description, content: None, example: None });
+        self.answers.push(Answer {
+            status,
+            description,
+            content: None,
+            example: None,
+            tells_when_to_retry: false,
+        });
         self
     }
 
@@ -94,7 +101,17 @@ impl Documentation {
         media_type: &'static str,
         schema: Value,
     ) -> Self {
-        self.answers.push(Answer { status, description, content: Some((media_type, schema)), example: None });
+        let content = Some((media_type, schema));
+        self.answers.push(Answer { status, description, content, example: None, tells_when_to_retry: false });
+        self
+    }
+
+    /// The answer before it may have `Retry-After`.
+    #[must_use]
+    pub fn tells_when_to_retry(mut self) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.tells_when_to_retry = true;
+        }
         self
     }
 

@@ -30,6 +30,7 @@ mod reference_page;
 pub mod request;
 mod resource;
 pub mod router;
+mod sendmail_otp;
 mod throttled;
 mod update_error;
 mod update_pin;

@@ -8,7 +8,7 @@ use super::request::{Counted, RequestLayer};
 use super::verify_otp;
 use super::{
     check_password, check_pin, check_pin_or_password, create_otp, create_totp, delete_device, label_device,
-    list_devices, update_pin,
+    list_devices, sendmail_otp, update_pin,
 };
 use super::{openapi, reference_page};
 use crate::context::Context;
@@ -76,6 +76,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         verify_otp::route(),
         create_otp::route(),
+        sendmail_otp::route(),
         create_totp::route(),
         list_devices::route(),
         label_device::route(),

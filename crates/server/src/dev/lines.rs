@@ -2,8 +2,10 @@
 
 use super::examples::{
     AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, CREATED_CODE, DEVICE_CODE, DEVICE_SECRET, EXAMPLES, Example,
+    MAILED_CODE,
 };
 use super::issuer::USER_TOKEN;
+use super::mailbox;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -20,9 +22,11 @@ pub fn lines(address: SocketAddr, einmal: &str) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n# {operation}: {status}. {title}\n{}\n", line(example, address, &einmal));
     }
+    let mails = mailbox::PAGE;
     let _ = write!(
         text,
         "\n# The same in a browser, with live codes: http://{address}/\n\
+         # Mails: http://{address}{mails}\n\
          # A token for another account: http://{address}/dev/token?sub=somebody\n\
          # What each error means: http://{address}/docs/errors\n"
     );
@@ -43,6 +47,7 @@ fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
         let body = body
             .replace('"', "\\\"")
             .replace(CREATED_CODE, &created(address))
+            .replace(MAILED_CODE, &mailed(address))
             .replace(DEVICE_CODE, &live_code(DEVICE_SECRET))
             .replace(AUTHENTICATOR_CODE, &live_code(AUTHENTICATOR_SECRET));
         // Writing to a String cannot fail.
@@ -57,6 +62,14 @@ fn created(address: SocketAddr) -> String {
         "$(curl -s http://{address}/user/2025-1/user/otp -H 'Content-Type: application/json' \\\n    \
          -H \"Authorization: Bearer $(curl -s 'http://{address}{USER_TOKEN}')\" -d '{{\"pin\":\"8299\"}}' \\\n    \
          | sed 's/.*\"otp\":\"\\([0-9]*\\)\".*/\\1/')"
+    )
+}
+
+/// What leaves nothing of the last mail but its code.
+fn mailed(address: SocketAddr) -> String {
+    format!(
+        "$(curl -s http://{address}{} \\\n    | sed 's/.*\"code\":\"\\([0-9]*\\)\".*/\\1/')",
+        mailbox::LATEST
     )
 }
 

@@ -14,10 +14,17 @@ async function showCodes() {
 /** With the codes that are live at this moment, whatever is still on the screen. */
 async function filledIn(text) {
   const codes = await showCodes();
+  const mailed = text.includes("{mailed}") ? await mailedCode() : "";
   return text
     .replaceAll("{device}", codes.device)
     .replaceAll("{app}", codes.app)
-    .replaceAll("{created}", created.textContent);
+    .replaceAll("{created}", created.textContent)
+    .replaceAll("{mailed}", mailed);
+}
+
+async function mailedCode() {
+  const answer = await fetch("/dev/mailbox/latest");
+  return answer.ok ? (await answer.json()).code : "none";
 }
 
 async function send(example, body) {

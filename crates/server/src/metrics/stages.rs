@@ -19,10 +19,13 @@ pub enum Stage {
     Commit,
     /// Comparing a password or PIN, with the wait for a thread.
     Compare,
+    /// Until the mail server has taken a mail.
+    Mail,
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [Self::Token, Self::Turn, Self::Load, Self::Decide, Self::Commit, Self::Compare];
+    const ALL: [Self; 7] =
+        [Self::Token, Self::Turn, Self::Load, Self::Decide, Self::Commit, Self::Compare, Self::Mail];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl Stage {
             Self::Decide => "decide",
             Self::Commit => "commit",
             Self::Compare => "compare",
+            Self::Mail => "mail",
         }
     }
 }
@@ -47,7 +51,7 @@ impl Stages {
 
     /// Runs until it is dropped.
     pub fn time(&self, stage: Stage) -> Timer<'_> {
-        let [token, turn, load, decide, commit, compare] = &self.0;
+        let [token, turn, load, decide, commit, compare, mail] = &self.0;
         let histogram = match stage {
             Stage::Token => token,
             Stage::Turn => turn,
@@ -55,6 +59,7 @@ impl Stages {
             Stage::Decide => decide,
             Stage::Commit => commit,
             Stage::Compare => compare,
+            Stage::Mail => mail,
         };
         Timer { histogram, stage, started: Instant::now() }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 
 /// Sends the requests at once, each on a connection of its own. The answers are in their order.
-async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
+pub(crate) async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(requests.len()));
     let mut clients = Vec::with_capacity(requests.len());
     for (address, request) in requests {
@@ -31,11 +31,11 @@ async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Answer> {
     answers
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
+pub(crate) async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
     let body = json!({ "otp": code, "types": types }).to_string();
     let request = service.verify_request(subject, &[JSON], body);
     let answers = all_at_once(vec![(service.running.address, request); width]).await;

@@ -4,6 +4,7 @@
 mod browser;
 mod codes;
 mod jose;
+mod mail_server;
 mod opaque_tokens;
 mod openapi_document;
 mod openid_provider;

@@ -46,7 +46,7 @@ await verify.locator('textarea').fill('{"otp":"{created}","types":["account","lo
 seen.created = [await press(verify, click), await press(verify, key)];
 // The pages that do without a script.
 seen.pages = [];
-for (const path of ['/docs', '/docs/errors']) {
+for (const path of ['/docs', '/docs/errors', '/dev/mailbox']) {
   await page.goto(new URL(path, url).href);
   seen.pages.push(await page.evaluate(() => document.documentElement.scrollWidth));
 }
