@@ -5,6 +5,7 @@ mod attacker;
 mod authenticators;
 mod build;
 mod idempotency;
+mod mail;
 mod proof;
 mod properties;
 mod restore;

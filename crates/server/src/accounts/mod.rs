@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod key_use;
 mod keyring;
+mod mail_code;
 pub mod password_hash;
 mod prove;
 mod put;
@@ -35,6 +36,7 @@ pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
+pub use mail_code::Mailed;
 pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};

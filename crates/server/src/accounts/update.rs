@@ -3,6 +3,7 @@
 
 use super::envelope::{Opened, new_account};
 use super::keyring::{Following, LiveKeyring};
+use super::mail_code::Mailings;
 use super::password_hash::{Crowded, HashPool, HashingError, Interrupted, Place};
 use super::seal::SealError;
 use super::turns::Turns;
@@ -26,6 +27,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
     hashing: HashPool,
+    mailings: Mailings,
     metrics: Arc<Metrics>,
 }
 
@@ -151,8 +153,9 @@ impl Accounts {
         }
         opened.map_err(OpenError::WrongKeyring)?;
         let following = keyring.follow();
-        let (turns, hashing) = (Arc::default(), HashPool::default());
-        let inner = Inner { store, keyring, _following: following, entropy, turns, hashing, metrics };
+        let (turns, hashing, mailings) = (Arc::default(), HashPool::default(), Mailings::default());
+        let inner =
+            Inner { store, keyring, _following: following, entropy, turns, hashing, mailings, metrics };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -173,6 +176,10 @@ impl Accounts {
         self.inner.hashing.enter().inspect_err(|_| {
             self.inner.metrics.hashing.refused.inc();
         })
+    }
+
+    pub(super) fn mailings(&self) -> &Mailings {
+        &self.inner.mailings
     }
 
     pub(super) fn entropy(&self) -> Arc<dyn Entropy> {

@@ -30,6 +30,7 @@ pub(super) struct Answer {
     /// Media types and schemas; the client chooses among several by `Accept`.
     pub(super) content: Vec<(&'static str, Value)>,
     pub(super) example: Option<Value>,
+    pub(super) tells_when_to_retry: bool,
 }
 
 impl Documentation {
@@ -81,7 +82,13 @@ impl Documentation {
     /// A success without content.
     #[must_use]
     pub fn answer(mut self, status: StatusCode, description: &'static str) -> Self {
-        self.answers.push(Answer { status, description, content: Vec::new(), example: None });
+        self.answers.push(Answer {
+            status,
+            description,
+            content: Vec::new(),
+            example: None,
+            tells_when_to_retry: false,
+        });
         self
     }
 
@@ -95,7 +102,7 @@ impl Documentation {
         schema: Value,
     ) -> Self {
         let content = vec![(media_type, schema)];
-        self.answers.push(Answer { status, description, content, example: None });
+        self.answers.push(Answer { status, description, content, example: None, tells_when_to_retry: false });
         self
     }
 
@@ -104,6 +111,15 @@ impl Documentation {
     pub fn or(mut self, media_type: &'static str, schema: Value) -> Self {
         if let Some(answer) = self.answers.last_mut() {
             answer.content.push((media_type, schema));
+        }
+        self
+    }
+
+    /// The answer before it may have `Retry-After`.
+    #[must_use]
+    pub fn tells_when_to_retry(mut self) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.tells_when_to_retry = true;
         }
         self
     }

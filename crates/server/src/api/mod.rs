@@ -42,6 +42,7 @@ mod reference_page;
 pub mod request;
 mod resource;
 pub mod router;
+mod sendmail_otp;
 mod show_qr_code;
 mod throttled;
 mod update_error;

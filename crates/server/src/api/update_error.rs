@@ -11,6 +11,13 @@ const RETRY_ISSUER_AFTER_SECONDS: u64 = 5;
 
 impl From<UpdateError> for ApiError {
     fn from(error: UpdateError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// Of one that several are told of.
+impl From<&UpdateError> for ApiError {
+    fn from(error: &UpdateError) -> Self {
         match error {
             UpdateError::Contended
             | UpdateError::HashingCrowded(_)

@@ -74,6 +74,8 @@ pub struct VerifiedToken {
     pub client: Option<String>,
     /// `email`, if `email_verified` is true.
     pub verified_email: Option<String>,
+    /// The user's language, as the token says it.
+    pub locale: Option<String>,
     /// By the issuer's word, if the operator named a claim for it.
     pub registered_at: Option<Timestamp>,
     /// The operator demands a linked identity that the token does not have.
@@ -303,6 +305,7 @@ impl Issuer {
             account: AccountId::new(Arc::clone(&self.settings.name), subject),
             client: client.map(str::to_owned),
             verified_email: claims.verified_email().map(str::to_owned),
+            locale: claims.locale().map(str::to_owned),
             registered_at: registered_at.and_then(|pointer| timestamp(tree.pointer(pointer)?)),
             linked_identity_missing: linked_identity.is_some_and(|linked| !linked.is_in(&tree)),
             password_owner,

@@ -26,7 +26,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::table("store", super::store::KEYS),
     Key::table("keyring", super::keyring::KEYS),
     Key { name: "issuers", kind: Kind::Tables(super::issuers::KEYS) },
-    Key::unsupported("mail"),
+    Key::table("mail", super::mail::KEYS),
     Key::table("otp", super::otp::KEYS),
     Key::table("totp", super::totp::KEYS),
     Key::table("throttle", super::throttle::KEYS),

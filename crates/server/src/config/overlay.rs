@@ -74,7 +74,7 @@ fn resolve(keys: &'static [Key], segments: &[String]) -> Option<&'static Key> {
     let (first, rest) = segments.split_first()?;
     let key = keys.iter().find(|key| key.name == first)?;
     match (&key.kind, rest) {
-        // Unsupported, however deep: so that EINMAL__MAIL__URL is told apart from a typing error.
+        // Unsupported, however deep: so that EINMAL__ISSUERS__0__PASSWORD__X is told apart from a typing error.
         (_, []) | (Kind::Unsupported, _) => Some(key),
         (Kind::Tables(_), [index]) if keys::is_index(index) => Some(key),
         (Kind::Tables(inner), [index, rest @ ..]) if keys::is_index(index) => resolve(inner, rest),

@@ -2,6 +2,7 @@
 
 mod example;
 mod introspection;
+mod mail;
 mod overlay;
 mod password;
 mod print;
@@ -114,18 +115,6 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
         ),
         "{message}"
     );
-}
-
-#[test]
-fn a_key_of_a_later_version_is_told_apart_from_a_typing_error() {
-    for (text, key, line) in [
-        ("[mail]\nurl = \"smtp://x\"", "mail", 1),
-        ("[otp]\nlogin_resend_after = \"60s\"", "otp.login_resend_after", 2),
-        ("[otp]\nlogin_enabled = true", "otp.login_enabled", 2),
-    ] {
-        let expected = format!("einmal.toml:{line}: {key}: not supported by this version of einmal");
-        assert_eq!(refusal(text), expected);
-    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) const CREATED_CODE: &str = "{created}";
 /// In a path, the id of an authenticator that was begun a moment before; in a body, a live code of it.
 pub(super) const AUTHENTICATOR: &str = "{authenticator}";
 pub(super) const NEW_CODE: &str = "{new}";
+/// Stands for the code in the last mail.
+pub(super) const MAILED_CODE: &str = "{mailed}";
 
 /// One request that works when it is sent.
 #[derive(Serialize)]
@@ -111,6 +113,21 @@ pub(super) const EXAMPLES: &[Example] = &[
         201,
         "/user/2025-1/user/otp",
         r#"{"password":"einmal und nie wieder"}"#,
+    ),
+    user_with(
+        "SendmailOTP",
+        "A code by mail, which dev sends to its mailbox. Within a minute once more: no second mail, see Retry-After.",
+        204,
+        "POST",
+        "/user/2025-1/user/otp/sendmail",
+        None,
+    ),
+    user(
+        "VerifyOTP",
+        "The code in the last mail. Sent again, 404.",
+        204,
+        VERIFY,
+        r#"{"otp":"{mailed}","types":["login"]}"#,
     ),
     user_with(
         "UpdateUserPIN",

@@ -2,9 +2,10 @@
 
 use super::examples::{
     AUTHENTICATOR, AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, BEGIN, CREATED_CODE, DEVICE_CODE, DEVICE_SECRET,
-    EXAMPLES, Example, NEW_CODE,
+    EXAMPLES, Example, MAILED_CODE, NEW_CODE,
 };
 use super::issuer::USER_TOKEN;
+use super::mailbox;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -21,9 +22,11 @@ pub fn lines(address: SocketAddr, einmal: &str) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n# {operation}: {status}. {title}\n{}\n", line(example, address, &einmal));
     }
+    let mails = mailbox::PAGE;
     let _ = write!(
         text,
         "\n# The same in a browser, with live codes: http://{address}/\n\
+         # Mails: http://{address}{mails}\n\
          # A token for another account: http://{address}/dev/token?sub=somebody\n\
          # What each error means: http://{address}/docs/errors\n"
     );
@@ -50,6 +53,7 @@ fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
             .replace('"', "\\\"")
             .replace(CREATED_CODE, &created(address))
             .replace(NEW_CODE, &live_code(&of_new("secret")))
+            .replace(MAILED_CODE, &mailed(address))
             .replace(DEVICE_CODE, &live_code(DEVICE_SECRET))
             .replace(AUTHENTICATOR_CODE, &live_code(AUTHENTICATOR_SECRET));
         // Writing to a String cannot fail.
@@ -86,6 +90,14 @@ fn newest(address: SocketAddr) -> String {
         "$(curl -s http://{address}/user/2025-1/user/authenticators \\\n    \
          -H \"Authorization: Bearer $(curl -s 'http://{address}{USER_TOKEN}')\" \\\n    \
          | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/\\1/')"
+    )
+}
+
+/// What leaves nothing of the last mail but its code.
+fn mailed(address: SocketAddr) -> String {
+    format!(
+        "$(curl -s http://{address}{} \\\n    | sed 's/.*\"code\":\"\\([0-9]*\\)\".*/\\1/')",
+        mailbox::LATEST
     )
 }
 

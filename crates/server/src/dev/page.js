@@ -18,12 +18,19 @@ async function showCodes() {
 async function filledIn(text) {
   if (/\{(authenticator|new)\}/.test(text) && !begun) throw new Error("begin an authenticator first");
   const codes = await showCodes();
+  const mailed = text.includes("{mailed}") ? await mailedCode() : "";
   return text
     .replaceAll("{authenticator}", begun?.id)
     .replaceAll("{new}", codes.new)
     .replaceAll("{device}", codes.device)
     .replaceAll("{app}", codes.app)
-    .replaceAll("{created}", created.textContent);
+    .replaceAll("{created}", created.textContent)
+    .replaceAll("{mailed}", mailed);
+}
+
+async function mailedCode() {
+  const answer = await fetch("/dev/mailbox/latest");
+  return answer.ok ? (await answer.json()).code : "none";
 }
 
 async function request(example, body) {

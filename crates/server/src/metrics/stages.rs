@@ -21,11 +21,21 @@ pub enum Stage {
     Compare,
     /// Asking an issuer about a password, with the wait for a turn.
     Grant,
+    /// Until the mail server has taken a mail.
+    Mail,
 }
 
 impl Stage {
-    const ALL: [Self; 7] =
-        [Self::Token, Self::Turn, Self::Load, Self::Decide, Self::Commit, Self::Compare, Self::Grant];
+    const ALL: [Self; 8] = [
+        Self::Token,
+        Self::Turn,
+        Self::Load,
+        Self::Decide,
+        Self::Commit,
+        Self::Compare,
+        Self::Grant,
+        Self::Mail,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,6 +46,7 @@ impl Stage {
             Self::Commit => "commit",
             Self::Compare => "compare",
             Self::Grant => "grant",
+            Self::Mail => "mail",
         }
     }
 }
@@ -51,7 +62,7 @@ impl Stages {
 
     /// Runs until it is dropped.
     pub fn time(&self, stage: Stage) -> Timer<'_> {
-        let [token, turn, load, decide, commit, compare, grant] = &self.0;
+        let [token, turn, load, decide, commit, compare, grant, mail] = &self.0;
         let histogram = match stage {
             Stage::Token => token,
             Stage::Turn => turn,
@@ -60,6 +71,7 @@ impl Stages {
             Stage::Commit => commit,
             Stage::Compare => compare,
             Stage::Grant => grant,
+            Stage::Mail => mail,
         };
         Timer { histogram, stage, started: Instant::now() }
     }

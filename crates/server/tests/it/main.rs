@@ -11,6 +11,7 @@ mod generated;
 mod harness;
 mod http;
 mod logging;
+mod mail;
 mod metrics;
 mod process;
 mod races;

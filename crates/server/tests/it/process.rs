@@ -12,6 +12,7 @@ mod introspection;
 mod key_commands;
 mod keys;
 mod load;
+mod mail;
 mod refused_lines;
 mod restore;
 mod rotation;

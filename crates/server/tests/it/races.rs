@@ -32,11 +32,11 @@ pub(crate) async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Ans
     answers
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
+pub(crate) async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
     let body = json!({ "otp": code, "types": types }).to_string();
     let request = service.verify_request(subject, &[JSON], body);
     let answers = all_at_once(vec![(service.running.address, request); width]).await;

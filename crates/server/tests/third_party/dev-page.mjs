@@ -76,7 +76,7 @@ for (const colorScheme of ['light', 'dark']) {
 }
 // The pages that do without a script.
 seen.pages = [];
-for (const path of ['/docs', '/docs/errors']) {
+for (const path of ['/docs', '/docs/errors', '/dev/mailbox']) {
   await page.goto(new URL(path, url).href);
   seen.pages.push(await page.evaluate(() => document.documentElement.scrollWidth));
 }

@@ -97,9 +97,9 @@ fn a_wrong_variable_is_refused_by_its_name() {
             "EINMAL__http__listen: http.listen: expected capital letters: EINMAL__HTTP__LISTEN",
         ),
         (
-            "EINMAL__MAIL__URL",
-            "smtp://x:hunter2@y",
-            "EINMAL__MAIL__URL: mail.url: not supported by this version of einmal",
+            "EINMAL__ISSUERS__0__PASSWORD__URL",
+            "https://x:hunter2@y",
+            "EINMAL__ISSUERS__0__PASSWORD__URL: issuers.0.password.url: not supported by this version of einmal",
         ),
         (
             "EINMAL__ISSUERS__2__NAME",

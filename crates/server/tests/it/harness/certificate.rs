@@ -22,8 +22,12 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn new() -> Self {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        Self::of("127.0.0.1")
+    }
+
+    /// For another name.
+    pub(crate) fn of(name: &str) -> Self {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         Self { der: cert.der().clone(), pem: cert.pem(), key_pem: signing_key.serialize_pem() }
     }
 

@@ -92,6 +92,8 @@ pub(crate) async fn context() -> Arc<Context> {
             clients: vec!["backoffice".to_owned()],
         }),
         shutdown: Shutdown::new(Duration::ZERO),
+        mailer: None,
+        login_enabled: true,
         policy: Arc::default(),
         issuer_label: Arc::from("einmal"),
         says_throttled: false,
