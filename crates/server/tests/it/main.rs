@@ -17,6 +17,7 @@ mod process;
 mod races;
 mod rotation;
 mod secrecy;
+mod sequences;
 mod third_party;
 mod tidy;
 mod tokens;
