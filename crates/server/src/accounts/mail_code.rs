@@ -1,7 +1,7 @@
 //! A `login` code by mail: a place is taken in the account, the mail is sent outside of any lock, and its code is good
 //! when the mail server has taken it. Of many requests at once, here and on other replicas, one sends.
 
-use super::update::Done;
+use super::outcome::Done;
 use super::{Accounts, Outcome, UpdateError};
 use crate::metrics::{MailOutcome as Counted, Stage};
 use crate::trace;

@@ -13,6 +13,7 @@ mod import;
 mod key_use;
 mod keyring;
 mod mail_code;
+mod outcome;
 pub mod password_hash;
 mod prove;
 mod put;
@@ -37,10 +38,11 @@ pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
 pub use mail_code::Mailed;
+pub use outcome::Outcome;
 pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
 pub use reseal::{ResealNotice, ResealReport};
 pub use restore::RestoreReport;
 pub use seal::SealError;
-pub use update::{Accounts, OpenError, Outcome, UpdateError};
+pub use update::{Accounts, OpenError, UpdateError};

@@ -3,12 +3,14 @@
 //! is believed only when it has been settled.
 
 mod comparison;
+mod deed;
 mod elsewhere;
 
+pub use deed::Deed;
 pub use elsewhere::{Judged, Judging};
 
+use super::outcome::Done;
 use super::password_hash::{Crowded, Place};
-use super::update::Done;
 use super::{Accounts, Outcome, UpdateError};
 use crate::metrics::Stage;
 use crate::trace;
@@ -42,24 +44,6 @@ impl Offered {
     fn needs_hashing(&self) -> bool {
         matches!(self.password, Some(Password::Compared(_))) || self.pin.is_some()
     }
-}
-
-/// What a proof is for, as pure functions of the account.
-pub trait Deed: Send + Sync + 'static {
-    type Done: Send + 'static;
-
-    /// What the request's key says, if it was used before: `Repeated` or `KeyReused`. Asked before anything else.
-    fn earlier(&self, _account: &mut Account) -> Option<Proof<Self::Done>> {
-        None
-    }
-
-    /// Asked after the throttle and before anything is looked at, so that nothing is used up in vain.
-    fn is_possible(&self, _account: &Account) -> bool {
-        true
-    }
-
-    /// On an account that has proved who it is, in the commit that spends or settles the proof.
-    fn run(&self, account: &mut Account) -> Self::Done;
 }
 
 pub enum Proof<T> {

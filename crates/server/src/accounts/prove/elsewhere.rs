@@ -3,7 +3,7 @@
 
 use super::{Attempt, Deed, Proof};
 use crate::accounts::UpdateError;
-use crate::accounts::update::Done;
+use crate::accounts::outcome::Done;
 use crate::metrics::Stage;
 use einmal_core::account::{Account, ProofKind};
 use std::pin::Pin;
