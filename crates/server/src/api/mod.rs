@@ -2,6 +2,7 @@
 //! nothing about an account.
 
 mod accept_image;
+mod accept_language;
 pub mod admin;
 mod authenticator;
 mod check_password;

@@ -1,6 +1,7 @@
 //! `SendmailOTP`: a code by mail, to the address that the account's owner is known to have. Whoever holds a token chooses
 //! neither the address nor anything that stands in the mail, but for its language.
 
+use super::accept_language::accepted;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::negotiate::AcceptsJson;
@@ -92,13 +93,15 @@ async fn mail(
     headers: &HeaderMap,
 ) -> Result<Mailed, ApiError> {
     let lines = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|line| line.to_str().ok());
-    let accept_language: Vec<String> = lines.map(str::to_owned).collect();
-    let (now, token, entropy) = (caller.now, Arc::clone(&caller.token), Arc::clone(&context.entropy));
+    let lines: Vec<_> = lines.collect();
+    // What the issuer knows of its user goes before what a client was set to.
+    let languages = caller.token.locale.as_deref().into_iter().chain(accepted(&lines));
+    let languages: Vec<_> = languages.map(str::to_owned).collect();
+    let (now, entropy) = (caller.now, Arc::clone(&context.entropy));
     let send = async move |mail: ReservedMail| {
         let letter = Letter {
             to,
-            locale: token.locale.as_deref(),
-            accept_language: accept_language.iter().map(String::as_str).collect(),
+            languages: languages.iter().map(String::as_str).collect(),
             code: &mail.code,
             expires_at: mail.expires_at,
         };

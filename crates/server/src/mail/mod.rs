@@ -89,10 +89,8 @@ struct Inner {
 /// What a mail is about.
 pub struct Letter<'a> {
     pub to: Address,
-    /// What the token says of its user's language.
-    pub locale: Option<&'a str>,
-    /// Lines of the header `Accept-Language`, heeded where the token says nothing.
-    pub accept_language: Vec<&'a str>,
+    /// Tags of the languages that it may be in, the most wanted one first.
+    pub languages: Vec<&'a str>,
     pub code: &'a Code,
     pub expires_at: Timestamp,
 }
@@ -116,7 +114,7 @@ impl Mailer {
         entropy: &dyn Entropy,
     ) -> Result<Mail, MailError> {
         let Inner { from, service, templates, .. } = &*self.inner;
-        let language = templates.language(letter.locale, &letter.accept_language);
+        let language = templates.language(&letter.languages);
         // Rounded down: nothing is promised that is not kept.
         let minutes = (letter.expires_at.seconds_since(now) / 60).max(1);
         let values = Values { code: letter.code.as_str(), minutes, service };

@@ -111,10 +111,9 @@ impl Templates {
         if faults.is_empty() { Ok(templates) } else { Err(TemplateError(faults)) }
     }
 
-    /// The language of somebody whose token says `locale` and whose client sent these lines of `Accept-Language`.
-    pub(super) fn language(&self, locale: Option<&str>, accept_language: &[&str]) -> &str {
-        let mut wanted = locale.into_iter().chain(language::accepted(accept_language));
-        wanted.find_map(|tag| language::look_up(tag, &self.languages)).unwrap_or(FALLBACK)
+    /// The first of these languages that there is.
+    pub(super) fn language(&self, wanted: &[&str]) -> &str {
+        wanted.iter().find_map(|tag| language::look_up(tag, &self.languages)).unwrap_or(FALLBACK)
     }
 
     pub(super) fn render(&self, language: &str, values: &Values<'_>) -> Result<Rendered, TemplateFault> {

@@ -38,8 +38,7 @@ fn written(mailer: &Mailer, locale: Option<&str>, seconds: u64, entropy: &dyn En
     let code = Code::parse("048213").unwrap();
     let letter = Letter {
         to: Address::parse("alice@example.org").unwrap(),
-        locale,
-        accept_language: Vec::new(),
+        languages: locale.into_iter().collect(),
         code: &code,
         expires_at: NOW.plus_seconds(seconds),
     };
