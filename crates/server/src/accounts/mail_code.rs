@@ -3,12 +3,13 @@
 
 use super::outcome::Done;
 use super::{Accounts, Outcome, UpdateError};
+use crate::entropy::random_number;
 use crate::metrics::{MailOutcome as Counted, Stage};
 use crate::trace;
+use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, MailOutcome, MailReservation, ReservedMail, Wait};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
-use einmal_core::{Entropy, EntropyError, Timestamp};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::future::Future;
@@ -167,10 +168,4 @@ impl Accounts {
             }
         }
     }
-}
-
-fn random_number(entropy: &dyn Entropy) -> Result<u64, EntropyError> {
-    let mut bytes = [0; 8];
-    entropy.fill(&mut bytes)?;
-    Ok(u64::from_be_bytes(bytes))
 }

@@ -119,7 +119,7 @@ async fn create_authenticator(
 ) -> Result<Response, ApiError> {
     let Request { label, sent } = Request::read(&document)?;
     if sent.is_empty() {
-        return Err(ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed."));
+        return Err(proof::missing());
     }
     let (id, secret) =
         make(context.entropy.as_ref()).map_err(|error| ApiError::internal(error.to_string()))?;

@@ -120,10 +120,11 @@ async fn enrol(
 ) -> Result<Proof<(Uuid, Totp)>, ApiError> {
     let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
     let registered_at = caller.token.registered_at;
-    let mut as_it_is = accounts.read(id).await?.unwrap_or_default();
-    // What was accepted right after registration is not fresh any more when it is repeated.
-    let is_after_login = caller.token.has_scope(AFTER_LOGIN)
-        && (as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&mut as_it_is).is_some());
+    let is_after_login = caller.token.has_scope(AFTER_LOGIN) && {
+        let mut as_it_is = accounts.read(id).await?.unwrap_or_default();
+        // What was accepted right after registration is not fresh any more when it is repeated.
+        as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&mut as_it_is).is_some()
+    };
     if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
         return Err(insufficient_scope(CreateTotp::SCOPE));
     }
@@ -133,7 +134,7 @@ async fn enrol(
         return Ok(accounts.prove(id.clone(), offered, now, policy, enrolment).await?);
     }
     if !is_after_login {
-        return Err(ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed."));
+        return Err(proof::missing());
     }
     // Looked at once more in the commit: of several at once only the first finds the account without a secret.
     let is_fresh = move |account: &Account| account.is_fresh(registered_at, now);

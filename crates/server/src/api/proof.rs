@@ -1,6 +1,6 @@
 //! What a client offers to prove who is asking, in the attributes of a JSON:API resource or the members of an object.
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use super::faults::Faults;
 use super::members::Members;
 use super::merge::merged;
@@ -56,6 +56,11 @@ pub(super) fn read(members: &Members<'_>, faults: &mut Faults) -> Sent {
     let otp = read("otp", Code::MAX_SENT_LENGTH).map(|otp| Code::parse(&otp));
     let password = read("password", MAX_PASSWORD_LENGTH);
     Sent { password, others: Offered { otp, pin: read("pin", MAX_PIN_LENGTH), ..Offered::default() } }
+}
+
+/// Where an operation has to have one of them.
+pub(super) fn missing() -> ApiError {
+    ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed.")
 }
 
 /// The JSON Schema of an object with these three members and `further` ones.
