@@ -2,6 +2,7 @@
 
 mod admin;
 mod answers;
+mod authenticator_documents;
 pub(crate) mod authenticators;
 mod body;
 mod body_cases;
