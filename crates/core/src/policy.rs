@@ -14,6 +14,8 @@ pub struct Settings {
     pub account_code_ttl_seconds: u64,
     /// Lifetime of a mailed code.
     pub login_code_ttl_seconds: u64,
+    /// For so long after a mail no other is sent.
+    pub login_resend_after_seconds: u64,
     /// Steps accepted on either side of the clock (RFC 6238 section 5.2).
     pub skew_steps: u8,
     pub max_devices: usize,
@@ -34,6 +36,7 @@ impl Default for Settings {
         Self {
             account_code_ttl_seconds: 300,
             login_code_ttl_seconds: 600,
+            login_resend_after_seconds: 60,
             skew_steps: 1,
             max_devices: 5,
             max_authenticators: 5,
@@ -67,11 +70,29 @@ impl Policy {
     pub const CODE_FAILURES: u32 = 5;
     /// Consecutive failures that kill a PIN.
     pub const PIN_FAILURES: u32 = 5;
+    /// Wrong codes that kill an authenticator that is not confirmed yet.
+    pub const PENDING_FAILURES: u32 = 5;
+    /// For how long it may be confirmed.
+    pub const PENDING_SECONDS: u64 = 900;
+    /// Mails to one account. With [`Self::CODE_FAILURES`] guesses at each, 100 guesses a day.
+    pub const MAILS_AN_HOUR: usize = 5;
+    pub const MAILS_A_DAY: usize = 20;
+    /// After which a mail that neither arrived nor failed counts as lost. Longer than any sending takes.
+    pub const MAIL_PLACE_SECONDS: u64 = 15;
+    /// For how long a request with an idempotency key that verified a code is answered again.
+    pub const VERIFICATION_REPEAT_SECONDS: u64 = 120;
+    /// The same for one that set or enrolled something.
+    pub const CHANGE_REPEAT_SECONDS: u64 = 600;
+    /// Accepted requests of either kind that are remembered.
+    pub const REPEATS_KEPT: usize = 4;
+    /// Other bodies under the key of one, after which it is not answered again.
+    pub const OTHER_BODIES: u8 = 5;
 
     pub fn new(settings: Settings) -> Result<Self, PolicyError> {
         let s = &settings;
         within("account_code_ttl_seconds", s.account_code_ttl_seconds, 30, 600)?;
         within("login_code_ttl_seconds", s.login_code_ttl_seconds, 60, 600)?;
+        within("login_resend_after_seconds", s.login_resend_after_seconds, 10, 3_600)?;
         within("skew_steps", s.skew_steps.into(), 0, 5)?;
         within("max_devices", s.max_devices as u64, 0, 100)?;
         within("max_authenticators", s.max_authenticators as u64, 0, 100)?;

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
+use crate::mail::{MailSetupError, Mailer};
 use crate::metrics::Metrics;
 use crate::reload;
 use crate::store::{self, Migration, Opened, Store, StoreError, claim_property};
@@ -57,6 +58,8 @@ pub enum StartError {
     Discovery(#[from] DiscoveryError),
     #[error("log.otlp: {0}")]
     Traces(reqwest::Error),
+    #[error(transparent)]
+    Mail(#[from] MailSetupError),
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     #[error("SIGHUP cannot be caught: {0}")]
@@ -168,13 +171,15 @@ pub async fn start(
     entropy: Arc<dyn Entropy>,
     shutdown: Shutdown,
 ) -> Result<Running, StartError> {
+    let mail = config.mail.clone();
+    let mailer = mail.map(|mail| Mailer::over_smtp(mail, config.totp_issuer_label.clone())).transpose()?;
     let tls = config.http.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     reload::at_sighup(tls.clone()).map_err(StartError::Signal)?;
     let sealing = Arc::clone(&entropy);
     let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service, sealing).await?;
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
-    let parts = Parts { config, clock, entropy, accounts, listener, tls, shutdown };
+    let parts = Parts { config, clock, entropy, accounts, mailer, listener, tls, shutdown };
     parts.start(Vec::new(), Some(management), |router| router).await
 }
 
@@ -184,6 +189,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub accounts: Accounts,
+    pub mailer: Option<Mailer>,
     pub listener: TcpListener,
     pub tls: Option<Arc<Tls>>,
     pub shutdown: Shutdown,
@@ -198,7 +204,7 @@ impl Parts {
         management: Option<TcpListener>,
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
-        let Self { config, clock, entropy, accounts, listener, tls, shutdown } = self;
+        let Self { config, clock, entropy, accounts, mailer, listener, tls, shutdown } = self;
         let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let metrics = Arc::clone(accounts.metrics());
         let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
@@ -219,6 +225,9 @@ impl Parts {
             issuer_names: IssuerNames(issuer_names),
             administrators: config.administrators,
             policy: Arc::new(config.policy),
+            issuer_label: config.totp_issuer_label.into(),
+            mailer,
+            login_enabled: config.login_enabled,
             says_throttled: config.throttle_status == 429,
             tracer: Tracer::new(exporter),
         });

@@ -61,14 +61,18 @@ impl IssuedCode {
 
     pub(super) fn bury_if_expired(&mut self, now: Timestamp) {
         if self.expires_at <= now {
-            self.state = CodeState::Dead;
+            self.bury();
         }
+    }
+
+    pub(super) fn bury(&mut self) {
+        self.state = CodeState::Dead;
     }
 
     pub(super) fn count_failure(&mut self) {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= Policy::CODE_FAILURES {
-            self.state = CodeState::Dead;
+            self.bury();
         }
     }
 }

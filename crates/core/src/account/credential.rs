@@ -64,6 +64,14 @@ impl Credential {
         }
     }
 
+    /// The step that an unspent code is of.
+    pub(super) fn live_step(&self, code: &Code, now: Timestamp, policy: &Policy) -> Option<u64> {
+        match self.compare(code, now, policy) {
+            Match::Live(step) => Some(step),
+            Match::None | Match::Spent => None,
+        }
+    }
+
     /// Only a code of as many digits is a guess at this secret.
     pub(super) fn takes(&self, code: &Code) -> bool {
         code.digits() == self.totp.digits()

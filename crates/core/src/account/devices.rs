@@ -23,6 +23,7 @@ impl Account {
         let place = self.devices.iter().position(|device| device.id == id);
         let earlier = place.map(|place| self.devices.remove(place));
         let label = earlier.and_then(|device| device.label.clone());
+        self.forget_enrolment_of(id);
         let device = Credential { id, label, created_at: now, totp, progress: Progress::default() };
         self.devices.insert(place.unwrap_or(self.devices.len()), device);
         self.unite_progress();
@@ -37,6 +38,7 @@ impl Account {
 
     /// `false` if there was none.
     pub fn delete_device(&mut self, id: Uuid) -> bool {
+        self.forget_enrolment_of(id);
         let before = self.devices.len();
         self.devices.retain(|device| device.id != id);
         self.devices.len() < before

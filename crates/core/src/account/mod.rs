@@ -1,9 +1,12 @@
 //! The account: everything that decides whether a code is good, as one value.
 
+mod authenticators;
 mod codes;
 mod credential;
 mod devices;
 mod id;
+mod idempotency;
+mod mail;
 mod otp_types;
 mod pin;
 mod proof;
@@ -13,9 +16,12 @@ mod throttle;
 mod unlock;
 mod verify;
 
+pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator};
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
 pub use id::AccountId;
+pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};
+pub use mail::{MailOutcome, MailReservation, Mailing, ReservedMail, Sending};
 pub use otp_types::{OtpType, OtpTypes};
 pub use pin::{PinFault, check_pin};
 pub use proof::{ProofKind, Reservation, Reserved};
@@ -39,14 +45,20 @@ pub struct Account {
     pub devices: Vec<Credential>,
     /// Secrets held by the user's authenticator apps (`totp`).
     pub authenticators: Vec<Credential>,
+    /// Shown to the user, and not confirmed by a code yet.
+    pub pending_authenticators: Vec<PendingAuthenticator>,
     /// The code created on demand against PIN or password (`account`).
     pub account_code: Option<IssuedCode>,
     /// The code that was mailed, or told by support (`login`).
     pub login_code: Option<IssuedCode>,
+    pub mailing: Mailing,
     /// Failed one-time passwords, failed PINs and failed passwords count apart.
     pub otp_throttle: Throttle,
     pub pin_throttle: Throttle,
     pub password_throttle: Throttle,
+    /// Requests that came with an idempotency key and were accepted: to verify a code, and to set or enrol something.
+    pub accepted_verifications: AcceptedRequests,
+    pub accepted_changes: AcceptedRequests,
 }
 
 /// A PIN's or password's hash in PHC or modular-crypt form. Core keeps it; hashing is slow work, done elsewhere.

@@ -30,6 +30,9 @@ impl Account {
                 restored.codes += 1;
             }
         }
+        // A code of one that was confirmed after the backup could confirm it once more; and no mail is under way.
+        self.pending_authenticators.clear();
+        self.mailing.under_way = None;
         restored
     }
 }

@@ -140,6 +140,18 @@ impl Account {
         seen
     }
 
+    /// What is `wanted` learns of the success; the rest only forgets the code.
+    pub(super) fn spend_everywhere(
+        &mut self,
+        code: &Code,
+        wanted: OtpTypes,
+        now: Timestamp,
+        policy: &Policy,
+    ) {
+        let tries = self.tries(code, wanted, now, policy);
+        self.spend(code, &tries, now);
+    }
+
     /// Spends the code everywhere it matches, wanted or not.
     fn spend(&mut self, code: &Code, tries: &[Try], now: Timestamp) {
         for ((_, credential), one) in self.credentials_mut().zip(tries) {

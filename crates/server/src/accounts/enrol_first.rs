@@ -1,32 +1,27 @@
 //! The first secret of an account that has nothing yet to prove anything by.
 
-use super::{Accounts, Outcome, Proof, UpdateError};
+use super::prove::Looked;
+use super::{Accounts, Deed, Proof, UpdateError};
 use einmal_core::account::{Account, AccountId};
 
-struct Enrolled(bool);
-
-impl Outcome for Enrolled {
-    fn is_evaluated(&self) -> bool {
-        self.0
-    }
-}
-
 impl Accounts {
-    /// Runs `enrol` if the account, which comes into being if need be, still `is_fresh`.
-    pub async fn enrol_first(
+    /// Does `deed` if the account, which comes into being if need be, still `is_fresh`.
+    pub async fn enrol_first<D: Deed>(
         &self,
         id: AccountId,
         is_fresh: impl Fn(&Account) -> bool + Send + Sync + 'static,
-        enrol: impl Fn(&mut Account) + Send + Sync + 'static,
-    ) -> Result<Proof<()>, UpdateError> {
+        deed: D,
+    ) -> Result<Proof<D::Done>, UpdateError> {
         let attempt = move |account: &mut Account| {
-            let is_fresh = is_fresh(account);
-            if is_fresh {
-                enrol(account);
+            if let Some(looked) = Looked::earlier(&deed, account) {
+                return looked;
             }
-            Enrolled(is_fresh)
+            if is_fresh(account) {
+                Looked::At(Proof::Right(deed.run(account)))
+            } else {
+                Looked::Untouched(Proof::Wrong)
+            }
         };
-        let Enrolled(is_enrolled) = self.update_or_create(id, attempt).await?;
-        Ok(if is_enrolled { Proof::Right(()) } else { Proof::Wrong })
+        Ok(self.update_or_create(id, attempt).await?.into_proof())
     }
 }

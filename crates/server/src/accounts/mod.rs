@@ -12,6 +12,8 @@ mod export;
 mod import;
 mod key_use;
 mod keyring;
+mod mail_code;
+mod outcome;
 pub mod password_hash;
 mod prove;
 mod put;
@@ -23,10 +25,11 @@ mod seal;
 mod turns;
 mod update;
 
-pub use change_pin::PinChange;
+pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
+    PendingDescription,
 };
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Notice, Report};
@@ -34,10 +37,12 @@ pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
-pub use prove::{Offered, Proof};
+pub use mail_code::Mailed;
+pub use outcome::Outcome;
+pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
 pub use reseal::{ResealNotice, ResealReport};
 pub use restore::RestoreReport;
 pub use seal::SealError;
-pub use update::{Accounts, OpenError, Outcome, UpdateError};
+pub use update::{Accounts, OpenError, UpdateError};

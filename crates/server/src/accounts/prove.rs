@@ -2,17 +2,25 @@
 //! compared outside of the loop, and given back: nothing is compared that was not counted before, and what was right
 //! is believed only when it has been settled.
 
-use super::password_hash::{HashingError, PasswordHash, Place, hash_argon2id};
-use super::update::Done;
+mod comparison;
+mod deed;
+mod elsewhere;
+
+pub use deed::Deed;
+pub use elsewhere::{Judged, Judging};
+
+use super::outcome::Done;
+use super::password_hash::{Crowded, Place};
 use super::{Accounts, Outcome, UpdateError};
 use crate::metrics::Stage;
 use crate::trace;
+use comparison::{Comparison, compare};
+use einmal_core::Timestamp;
 use einmal_core::account::{
     Account, AccountId, OtpTypes, ProofKind, Reservation, Reserved, StoredHash, Verdict, Verification, Wait,
 };
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
-use einmal_core::{Entropy, Timestamp};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -21,19 +29,30 @@ use zeroize::Zeroizing;
 pub struct Offered {
     /// Of any type. `Some(None)` is what cannot be a code: wrong, and no guess.
     pub otp: Option<Option<Code>>,
-    pub password: Option<Zeroizing<String>>,
+    pub password: Option<Password>,
     pub pin: Option<Zeroizing<String>>,
 }
 
+/// By whom it is judged.
+pub enum Password {
+    /// By the account's own hash.
+    Compared(Zeroizing<String>),
+    Elsewhere(Judging),
+}
+
 impl Offered {
-    pub fn is_empty(&self) -> bool {
-        self.otp.is_none() && self.password.is_none() && self.pin.is_none()
+    fn needs_hashing(&self) -> bool {
+        matches!(self.password, Some(Password::Compared(_))) || self.pin.is_some()
     }
 }
 
 pub enum Proof<T> {
     /// With what was done on its strength, in the same commit.
     Right(T),
+    /// The same request was accepted before, with this.
+    Repeated(T),
+    /// The request's key was another request's. Nothing was looked at.
+    KeyReused,
     Wrong,
     /// Nothing was looked at.
     Throttled(Wait),
@@ -42,15 +61,34 @@ pub enum Proof<T> {
 }
 
 /// One kind's part in a proof, as the loop sees it.
-enum Looked<T> {
+pub(super) enum Looked<T> {
     /// Whatever came of it, it is written.
     At(Proof<T>),
     Untouched(Proof<T>),
 }
 
+impl<T> Looked<T> {
+    /// What an earlier request under the same key makes of this one.
+    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &mut Account) -> Option<Self> {
+        deed.earlier(account).map(|proof| match proof {
+            Proof::Repeated(_) => Self::At(proof),
+            _ => Self::Untouched(proof),
+        })
+    }
+
+    pub(super) fn into_proof(self) -> Proof<T> {
+        let (Self::At(proof) | Self::Untouched(proof)) = self;
+        proof
+    }
+}
+
 impl<T: Send + 'static> Outcome for Looked<T> {
     fn is_evaluated(&self) -> bool {
         matches!(self, Self::At(_))
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::At(Proof::Repeated(_)))
     }
 }
 
@@ -59,63 +97,70 @@ impl<T: Send + 'static> Outcome for (Looked<T>, Option<Verdict>) {
     fn is_evaluated(&self) -> bool {
         self.0.is_evaluated()
     }
-}
 
-/// An attempt at a slow kind.
-enum Admission {
-    Reserved(Reserved),
-    Throttled(Wait),
-    Barred,
-}
-
-impl Outcome for Admission {
-    fn is_evaluated(&self) -> bool {
-        matches!(self, Self::Reserved(_))
+    fn needs_a_commit(&self) -> bool {
+        self.0.needs_a_commit()
     }
 }
 
-/// What a comparison found.
-enum Comparison {
-    Wrong,
-    /// With the hash that is to take the old one's place, if it is not one of ours.
-    Right(Option<StoredHash>),
+/// An attempt at a slow kind.
+enum Admission<T> {
+    Reserved(Reserved),
+    /// Nothing is to be compared.
+    Decided(Looked<T>),
+}
+
+impl<T: Send + 'static> Outcome for Admission<T> {
+    fn is_evaluated(&self) -> bool {
+        match self {
+            Self::Reserved(_) => true,
+            Self::Decided(looked) => looked.is_evaluated(),
+        }
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::Decided(looked) if looked.needs_a_commit())
+    }
+}
+
+/// What is looked at after the code.
+enum Slow {
+    Password(Password),
+    Pin(Zeroizing<String>),
 }
 
 impl Accounts {
-    /// Runs `then` on the account if one of the values is right, in the commit that spends or settles it. `is_possible`
-    /// is asked after the throttle and before anything is looked at, so that nothing is used up in vain. An account
-    /// comes into being by being asked about password or PIN, or else nobody would count. It goes on when the caller
-    /// has gone.
-    pub async fn prove<T, P, F>(
+    /// Does `deed` if one of the values is right. An account comes into being by being asked about password or PIN, or
+    /// else nobody would count. It goes on when the caller has gone.
+    pub async fn prove<D: Deed>(
         &self,
         id: AccountId,
         offered: Offered,
         now: Timestamp,
         policy: Arc<Policy>,
-        is_possible: P,
-        then: F,
-    ) -> Result<Proof<T>, UpdateError>
-    where
-        T: Send + 'static,
-        P: Fn(&Account) -> bool + Send + Sync + 'static,
-        F: Fn(&mut Account) -> T + Send + Sync + 'static,
-    {
+        deed: D,
+    ) -> Result<Proof<D::Done>, UpdateError> {
         // Before anything is counted: who is turned away here has not tried.
-        let place = self.enter_hashing()?;
-        let (accounts, act) = (self.clone(), Arc::new(Act { is_possible, then }));
-        let attempt = Attempt { accounts, id, now, policy, place, act };
+        let place = offered.needs_hashing().then(|| self.enter_hashing()).transpose()?;
+        let (accounts, deed) = (self.clone(), Arc::new(deed));
+        let attempt = Attempt { accounts, id, now, policy, place, deed };
         let proof = tokio::spawn(trace::carried(async move {
-            let slow = [(ProofKind::Password, offered.password), (ProofKind::Pin, offered.pin)];
+            let slow = [offered.password.map(Slow::Password), offered.pin.map(Slow::Pin)];
             let mut so_far = match offered.otp {
                 Some(code) => Some(attempt.look_at_code(code).await?),
                 None => None,
             };
-            for (kind, secret) in slow {
-                let Some(secret) = secret else { continue };
-                if let Some(Proof::Right(_) | Proof::Barred) = so_far {
+            for secret in slow.into_iter().flatten() {
+                if so_far.as_ref().is_some_and(Proof::is_final) {
                     break;
                 }
-                let next = attempt.look_at(kind, secret).await?;
+                let next = match secret {
+                    Slow::Password(Password::Elsewhere(judging)) => attempt.ask(judging).await?,
+                    Slow::Password(Password::Compared(password)) => {
+                        attempt.look_at(ProofKind::Password, password).await?
+                    }
+                    Slow::Pin(pin) => attempt.look_at(ProofKind::Pin, pin).await?,
+                };
                 so_far = Some(match so_far {
                     Some(before) => before.or(next),
                     None => next,
@@ -132,130 +177,118 @@ impl<T> Proof<T> {
     fn or(self, next: Self) -> Self {
         match (self, next) {
             (Self::Throttled(one), Self::Throttled(other)) => Self::Throttled(one.min(other)),
-            (_, next @ (Self::Right(_) | Self::Barred)) => next,
+            (_, next) if next.is_final() => next,
             _ => Self::Wrong,
         }
     }
+
+    /// Whether nothing more needs to be looked at.
+    const fn is_final(&self) -> bool {
+        !matches!(self, Self::Wrong | Self::Throttled(_))
+    }
 }
 
-/// What the proof is for.
-struct Act<P, F> {
-    is_possible: P,
-    then: F,
-}
-
-impl<P, F> Act<P, F> {
-    /// On an account that has proved who it is.
-    fn run<T>(&self, account: &mut Account) -> Proof<T>
-    where
-        P: Fn(&Account) -> bool,
-        F: Fn(&mut Account) -> T,
-    {
-        if (self.is_possible)(account) { Proof::Right((self.then)(account)) } else { Proof::Barred }
+/// On an account that has proved who it is. A twin of the request may have been accepted while this one was looked at.
+fn carry_out<D: Deed>(deed: &D, account: &mut Account) -> Proof<D::Done> {
+    match deed.earlier(account) {
+        Some(earlier) => earlier,
+        None if deed.is_possible(account) => Proof::Right(deed.run(account)),
+        None => Proof::Barred,
     }
 }
 
 /// One request's attempt to prove who is asking.
-struct Attempt<P, F> {
+struct Attempt<D> {
     accounts: Accounts,
     id: AccountId,
     now: Timestamp,
     policy: Arc<Policy>,
-    place: Place,
-    act: Arc<Act<P, F>>,
+    /// If anything is to be hashed.
+    place: Option<Place>,
+    deed: Arc<D>,
 }
 
-impl<P, F> Attempt<P, F>
-where
-    P: Fn(&Account) -> bool + Send + Sync + 'static,
-    F: Send + Sync + 'static,
-{
-    async fn look_at_code<T>(&self, code: Option<Code>) -> Result<Proof<T>, UpdateError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Account) -> T,
-    {
-        let (now, policy, act) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.act));
+impl<D: Deed> Attempt<D> {
+    async fn look_at_code(&self, code: Option<Code>) -> Result<Proof<D::Done>, UpdateError> {
+        let (now, policy, deed) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.deed));
         let attempt = move |account: &mut Account| {
+            if let Some(looked) = Looked::earlier(deed.as_ref(), account) {
+                return (looked, None);
+            }
             if let Some(wait) = account.otp_throttle.wait(now, &policy) {
                 let verdict = Verification::Throttled(wait).into();
                 return (Looked::Untouched(Proof::Throttled(wait)), Some(verdict));
             }
-            if !(act.is_possible)(account) {
+            if !deed.is_possible(account) {
                 return (Looked::Untouched(Proof::Barred), None);
             }
             let Some(code) = &code else { return (Looked::Untouched(Proof::Wrong), None) };
             let verdict = account.verify_telling(code, OtpTypes::ALL, now, &policy);
             let proof = match verdict.verification {
-                Verification::Accepted => act.run(account),
+                Verification::Accepted => carry_out(deed.as_ref(), account),
                 Verification::Refused(_) => Proof::Wrong,
                 Verification::Throttled(wait) => Proof::Throttled(wait),
             };
             (Looked::At(proof), Some(verdict))
         };
         let attempts = &self.accounts.metrics().attempts;
-        Ok(match self.accounts.update(self.id.clone(), attempt).await? {
-            Some((Looked::At(proof) | Looked::Untouched(proof), verdict)) => {
-                if let Some(verdict) = &verdict {
-                    attempts.decided(OtpTypes::ALL, Some(verdict));
-                }
-                proof
-            }
-            None => {
-                attempts.decided(OtpTypes::ALL, None);
-                Proof::Wrong
-            }
-        })
+        let Some((looked, verdict)) = self.accounts.update(self.id.clone(), attempt).await? else {
+            attempts.decided(OtpTypes::ALL, None);
+            return Ok(Proof::Wrong);
+        };
+        if let Some(verdict) = &verdict {
+            attempts.decided(OtpTypes::ALL, Some(verdict));
+        }
+        Ok(looked.into_proof())
     }
 
-    async fn look_at<T>(&self, kind: ProofKind, secret: Zeroizing<String>) -> Result<Proof<T>, UpdateError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Account) -> T,
-    {
+    async fn look_at(
+        &self,
+        kind: ProofKind,
+        secret: Zeroizing<String>,
+    ) -> Result<Proof<D::Done>, UpdateError> {
         let secret = Arc::new(secret);
         if let Some(proof) = self.compare_once(kind, &secret).await? {
             return Ok(proof);
         }
         // Once more, and counted once more: of two right attempts at once the first one has put a hash of ours in the
         // place of another system's, and the second one is right all the same.
-        match self.compare_once(kind, &secret).await? {
-            Some(Proof::Right(done)) => Ok(Proof::Right(done)),
-            Some(Proof::Barred) => Ok(Proof::Barred),
-            _ => Ok(Proof::Wrong),
-        }
+        let again = self.compare_once(kind, &secret).await?;
+        Ok(again.filter(Proof::is_final).unwrap_or(Proof::Wrong))
     }
 
     /// `None` if it was right, and the hash is not the account's any more.
-    async fn compare_once<T>(
+    async fn compare_once(
         &self,
         kind: ProofKind,
         secret: &Arc<Zeroizing<String>>,
-    ) -> Result<Option<Proof<T>>, UpdateError>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Account) -> T,
-    {
-        let reserved = match self.reserve(kind).await? {
-            Admission::Reserved(reserved) => reserved,
-            Admission::Throttled(wait) => {
-                self.accounts.metrics().attempts.throttled(kind.into());
-                return Ok(Some(Proof::Throttled(wait)));
-            }
-            Admission::Barred => return Ok(Some(Proof::Barred)),
+    ) -> Result<Option<Proof<D::Done>>, UpdateError> {
+        let reserved = match self.admit(kind).await? {
+            Ok(reserved) => reserved,
+            Err(turned_away) => return Ok(Some(turned_away)),
         };
         let (hash, entropy, secret) = (reserved.hash.clone(), self.accounts.entropy(), Arc::clone(secret));
         let comparing = self.accounts.metrics().stages.time(Stage::Compare);
-        let compared = self.place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
+        let place = self.place.as_ref().ok_or(Crowded)?;
+        let compared = place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
         drop(comparing);
         let Comparison::Right(rehashed) = compared else {
             self.count_wrong(kind, &reserved);
             return Ok(Some(Proof::Wrong));
         };
-        let (act, policy) = (Arc::clone(&self.act), Arc::clone(&self.policy));
+        self.settle(reserved, rehashed).await
+    }
+
+    /// `None` if what was right is not the account's any more.
+    async fn settle(
+        &self,
+        reserved: Reserved,
+        rehashed: Option<StoredHash>,
+    ) -> Result<Option<Proof<D::Done>>, UpdateError> {
+        let (deed, policy) = (Arc::clone(&self.deed), Arc::clone(&self.policy));
         let settle = move |account: &mut Account| {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
-            Done(is_settled.then(|| act.run(account)))
+            Done(is_settled.then(|| carry_out(deed.as_ref(), account)))
         };
         match self.accounts.update(self.id.clone(), settle).await? {
             Some(Done(settled)) => Ok(settled),
@@ -263,13 +296,30 @@ where
         }
     }
 
-    async fn reserve(&self, kind: ProofKind) -> Result<Admission, UpdateError> {
-        let (now, policy, act) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.act));
+    /// Counts the attempt, or tells why it is not even looked at.
+    async fn admit(&self, kind: ProofKind) -> Result<Result<Reserved, Proof<D::Done>>, UpdateError> {
+        let looked = match self.reserve(kind).await? {
+            Admission::Reserved(reserved) => return Ok(Ok(reserved)),
+            Admission::Decided(looked) => looked,
+        };
+        let proof = looked.into_proof();
+        if matches!(proof, Proof::Throttled(_)) {
+            self.accounts.metrics().attempts.throttled(kind.into());
+        }
+        Ok(Err(proof))
+    }
+
+    async fn reserve(&self, kind: ProofKind) -> Result<Admission<D::Done>, UpdateError> {
+        let (now, policy, deed) = (self.now, Arc::clone(&self.policy), Arc::clone(&self.deed));
         let reserve = move |account: &mut Account| {
+            if let Some(looked) = Looked::earlier(deed.as_ref(), account) {
+                return Admission::Decided(looked);
+            }
+            let untouched = |proof| Admission::Decided(Looked::Untouched(proof));
             let mut reserving = account.clone();
             match reserving.reserve(kind, now, &policy) {
-                Reservation::Throttled(wait) => Admission::Throttled(wait),
-                Reservation::Granted(_) if !(act.is_possible)(account) => Admission::Barred,
+                Reservation::Throttled(wait) => untouched(Proof::Throttled(wait)),
+                Reservation::Granted(_) if !deed.is_possible(account) => untouched(Proof::Barred),
                 Reservation::Granted(reserved) => {
                     *account = reserving;
                     Admission::Reserved(reserved)
@@ -288,23 +338,4 @@ where
             attempts.pin_died();
         }
     }
-}
-
-fn compare(
-    hash: Option<&StoredHash>,
-    secret: &str,
-    entropy: &dyn Entropy,
-) -> Result<Comparison, HashingError> {
-    let secret = secret.as_bytes();
-    let Some(hash) = hash else {
-        PasswordHash::compare_with_none(secret)?;
-        return Ok(Comparison::Wrong);
-    };
-    // It was parsed when it came in.
-    let hash = PasswordHash::parse(hash.as_str()).map_err(|_| HashingError::Parameters)?;
-    if !hash.is_of(secret)? {
-        return Ok(Comparison::Wrong);
-    }
-    let rehashed = hash.is_to_be_replaced(secret).then(|| hash_argon2id(secret, entropy)).transpose()?;
-    Ok(Comparison::Right(rehashed.map(StoredHash::new)))
 }

@@ -6,10 +6,10 @@ use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
 use super::issued_code::issued;
 use super::negotiate::AcceptsJson;
-use super::proof::{MAX_PASSWORD_LENGTH, MAX_PIN_LENGTH};
+use super::proof::{MAX_PASSWORD_LENGTH, MAX_PIN_LENGTH, Sent};
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::{Offered, Proof};
+use crate::accounts::{Deed, Offered, Proof};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use crate::metrics::CodeOutcome;
@@ -17,8 +17,10 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
+use einmal_core::Timestamp;
 use einmal_core::account::Account;
 use einmal_core::otp::Code;
+use einmal_core::policy::Policy;
 use serde_json::json;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -39,7 +41,8 @@ fn documentation() -> Documentation {
         "CreateOTP",
         "Create a one-time password",
         "A new code of the type `account`, for whoever knows the account's password or PIN. The password is looked at \
-         first; one right value is enough. It replaces the account's earlier code.",
+         first; one right value is enough. It replaces the account's earlier code. Where the issuer judges passwords, \
+         503 says that it gave no answer.",
     )
     .scope(CreateOtp::SCOPE)
     .body(json!({
@@ -77,30 +80,45 @@ async fn create_otp(
     _: AcceptsJson,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let offered = read(&document)?;
+    let offered = read(&document)?.offered_with(&caller.token)?;
     let code =
         Code::random(context.entropy.as_ref()).map_err(|error| ApiError::internal(error.to_string()))?;
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
-    let issue = {
-        let (code, policy) = (code.clone(), Arc::clone(&policy));
-        move |account: &mut Account| account.issue_account_code(code.clone(), now, &policy)
-    };
-    let account = caller.account().clone();
-    let proof = context.accounts.prove(account, offered, now, policy, |_| true, issue).await?;
-    context.accounts.metrics().attempts.code(match proof {
-        Proof::Right(_) => CodeOutcome::Created,
-        Proof::Wrong | Proof::Barred => CodeOutcome::Wrong,
-        Proof::Throttled(_) => CodeOutcome::Throttled,
-    });
+    let issue = Issue { code: code.clone(), now, policy: Arc::clone(&policy) };
+    let proof = context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await?;
+    let count = |outcome| context.accounts.metrics().attempts.code(outcome);
     match proof {
-        Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
-        // There is always room for a code.
-        Proof::Wrong | Proof::Barred => Err(ApiError::new(ErrorCode::CredentialsInvalid)),
-        Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::CredentialsInvalid, wait)),
+        Proof::Right(expires_at) => {
+            count(CodeOutcome::Created);
+            Ok(issued(&code, expires_at))
+        }
+        Proof::Throttled(wait) => {
+            count(CodeOutcome::Throttled);
+            Err(throttled(&context, ErrorCode::CredentialsInvalid, wait))
+        }
+        // There is always room for a code, and none is told twice.
+        Proof::Wrong | Proof::Barred | Proof::Repeated(_) | Proof::KeyReused => {
+            count(CodeOutcome::Wrong);
+            Err(ApiError::new(ErrorCode::CredentialsInvalid))
+        }
     }
 }
 
-fn read(document: &Document) -> Result<Offered, ApiError> {
+struct Issue {
+    code: Code,
+    now: Timestamp,
+    policy: Arc<Policy>,
+}
+
+impl Deed for Issue {
+    type Done = Timestamp;
+
+    fn run(&self, account: &mut Account) -> Timestamp {
+        account.issue_account_code(self.code.clone(), self.now, &self.policy)
+    }
+}
+
+fn read(document: &Document) -> Result<Sent, ApiError> {
     let members = document.members(&["pin", "password"])?;
     let mut faults = Faults::default();
     if !members.has("pin") && !members.has("password") {
@@ -110,11 +128,8 @@ fn read(document: &Document) -> Result<Offered, ApiError> {
     let mut read = |name, longest| {
         members.text(name, 1..=longest, &mut faults).map(|text| Zeroizing::new(text.to_owned()))
     };
-    let offered = Offered {
-        otp: None,
-        password: read("password", MAX_PASSWORD_LENGTH),
-        pin: read("pin", MAX_PIN_LENGTH),
-    };
+    let password = read("password", MAX_PASSWORD_LENGTH);
+    let sent = Sent { password, others: Offered { pin: read("pin", MAX_PIN_LENGTH), ..Offered::default() } };
     faults.finish()?;
-    Ok(offered)
+    Ok(sent)
 }

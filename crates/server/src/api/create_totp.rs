@@ -1,18 +1,20 @@
 //! `CreateTOTP`: enrols a device, against a proof or right after registration. The secret is in this one answer.
 
+use super::credential;
 use super::device::TYPE;
 use super::document::Document;
 use super::documentation::Documentation;
-use super::error::{ApiError, ErrorCode, Fault, JSON_API};
+use super::error::{ApiError, ErrorCode, JSON_API};
 use super::faults::Faults;
+use super::idempotency_key::{IdempotencyKey, reused};
 use super::members::Members;
 use super::negotiate::AcceptsJsonApi;
-use super::proof;
+use super::proof::{self, Sent};
 use super::request::LoggedOutcome;
 use super::resource;
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::{Accounts, Offered, Proof};
+use crate::accounts::{Deed, Proof};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation, insufficient_scope};
 use crate::context::Context;
@@ -23,9 +25,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::EntropyError;
-use einmal_core::account::Account;
+use einmal_core::account::{Account, Earlier, KeyedRequest};
 use einmal_core::otp::{Algorithm, Secret, Totp};
+use einmal_core::policy::Policy;
+use einmal_core::{EntropyError, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -48,20 +51,6 @@ pub(super) fn route() -> Route {
 }
 
 fn documentation() -> Documentation {
-    let secret = json!({
-        "type": "object",
-        "required": ["secret", "algorithm", "digits", "period"],
-        "properties": {
-            "secret": { "type": "string", "description": "Base32 without padding; shown this once" },
-            "algorithm": { "type": "string", "enum": ["SHA1", "SHA256", "SHA512"] },
-            "digits": { "type": "integer" },
-            "period": { "type": "integer", "description": "Seconds" },
-        },
-    });
-    let mut answer = resource::schema(TYPE, &secret);
-    if let Some(id) = answer.pointer_mut("/properties/data/properties") {
-        id["id"] = json!({ "type": "string", "format": "uuid" });
-    }
     Documentation::new(
         Method::POST,
         "CreateTOTP",
@@ -73,27 +62,34 @@ fn documentation() -> Documentation {
     )
     .scope(CreateTotp::SCOPE)
     .scope(AFTER_LOGIN)
-    .body(resource::schema(TYPE, &proof::schema(json!({
+    .parameter(IdempotencyKey::parameter())
+    .body(resource::schema(TYPE, &proof::schema(&json!({
         "algorithm": { "type": ["string", "null"], "enum": ["SHA1", "SHA256", "SHA512", null], "default": "SHA1" },
         "digits": { "type": ["integer", "null"], "minimum": 6, "maximum": 8, "default": 6 },
         "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
     }))), resource::example(TYPE, &json!({ "pin": "8299" })))
-    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", answer)
+    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", credential::made_schema(TYPE))
     .example(json!({ "data": {
         "type": TYPE,
         "id": "738e379f-fe30-45ab-819c-ba88804b6368",
         "attributes": { "secret": "PBVDSNDDKZ4HGZ3UG5CHUUSEMJCTCSCU", "algorithm": "SHA1", "digits": 6, "period": 30 },
     } }))
-    .refuses(&[ErrorCode::ProofInvalid, ErrorCode::LimitReached, ErrorCode::Throttled])
+    .refuses(&[
+        ErrorCode::ProofInvalid,
+        ErrorCode::LimitReached,
+        ErrorCode::IdempotencyKeyReused,
+        ErrorCode::Throttled,
+    ])
 }
 
 async fn create_totp(
     State(context): State<Arc<Context>>,
     caller: Caller<CreateTotp>,
     _: AcceptsJsonApi,
+    key: IdempotencyKey,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let Request { id, algorithm, digits, period, offered } = Request::read(&document)?;
+    let Request { id, algorithm, digits, period, sent } = Request::read(&document)?;
     let entropy = context.entropy.as_ref();
     let made = (|| {
         let id = id.map_or_else(|| random_uuid(entropy), Ok)?;
@@ -103,64 +99,88 @@ async fn create_totp(
     // The request's own bounds are those of the secret.
     let totp = Totp::new(secret, algorithm, digits, period);
     let totp = totp.map_err(|error| ApiError::internal(error.to_string()))?;
-    match enrol(&context, &caller, id, totp.clone(), offered).await? {
-        Proof::Right(()) => Ok(created(id, &totp)),
+    let keyed = key.of("CreateTOTP", &caller.token, document.bytes())?;
+    let (now, policy) = (caller.now, Arc::clone(&context.policy));
+    let enrolment = Enrolment { id, totp, now, policy, keyed };
+    match enrol(&context, &caller, enrolment, sent).await? {
+        Proof::Right((id, totp)) => Ok(created(id, &totp, "created")),
+        Proof::Repeated((id, totp)) => Ok(created(id, &totp, "repeated")),
+        Proof::KeyReused => Err(reused()),
         Proof::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
-        Proof::Barred => Err(limit_reached(&context)),
+        Proof::Barred => Err(credential::limit_reached(context.policy.max_devices, "devices")),
     }
 }
 
 async fn enrol(
-    context: &Arc<Context>,
+    context: &Context,
     caller: &Caller<CreateTotp>,
-    id: Uuid,
-    totp: Totp,
-    offered: Offered,
-) -> Result<Proof<()>, ApiError> {
-    let (now, policy) = (caller.now, Arc::clone(&context.policy));
-    let is_after_login = caller.token.has_scope(AFTER_LOGIN) && is_fresh(&context.accounts, caller).await?;
+    enrolment: Enrolment,
+    sent: Sent,
+) -> Result<Proof<(Uuid, Totp)>, ApiError> {
+    let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
+    let registered_at = caller.token.registered_at;
+    let is_after_login = caller.token.has_scope(AFTER_LOGIN) && {
+        let mut as_it_is = accounts.read(id).await?.unwrap_or_default();
+        // What was accepted right after registration is not fresh any more when it is repeated.
+        as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&mut as_it_is).is_some()
+    };
     if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
         return Err(insufficient_scope(CreateTotp::SCOPE));
     }
-    let room = Arc::clone(&policy);
-    let has_room = move |account: &Account| account.has_room_for_device(id, &room);
-    let put = move |account: &mut Account| account.enrol_device(id, totp.clone(), now);
-    let account = caller.account().clone();
-    if !offered.is_empty() {
-        return Ok(context.accounts.prove(account, offered, now, policy, has_room, put).await?);
+    if !sent.is_empty() {
+        let offered = sent.offered_with(&caller.token)?;
+        let policy = Arc::clone(&context.policy);
+        return Ok(accounts.prove(id.clone(), offered, now, policy, enrolment).await?);
     }
     if !is_after_login {
-        return Err(ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed."));
+        return Err(proof::missing());
     }
     // Looked at once more in the commit: of several at once only the first finds the account without a secret.
-    let registered_at = caller.token.registered_at;
-    Ok(context
-        .accounts
-        .enrol_first(account, move |account| account.is_fresh(registered_at, now), put)
-        .await?)
+    let is_fresh = move |account: &Account| account.is_fresh(registered_at, now);
+    Ok(accounts.enrol_first(id.clone(), is_fresh, enrolment).await?)
 }
 
-async fn is_fresh(accounts: &Accounts, caller: &Caller<CreateTotp>) -> Result<bool, ApiError> {
-    let account = accounts.read(caller.account()).await?.unwrap_or_default();
-    Ok(account.is_fresh(caller.token.registered_at, caller.now))
+struct Enrolment {
+    id: Uuid,
+    totp: Totp,
+    now: Timestamp,
+    policy: Arc<Policy>,
+    keyed: Option<KeyedRequest>,
 }
 
-fn limit_reached(context: &Context) -> ApiError {
-    let most = context.policy.max_devices;
-    let fault = Fault::new(ErrorCode::LimitReached).pointer("/data");
-    fault.detail(format!("An account has at most {most} devices.")).meta("limit", most).into()
+impl Deed for Enrolment {
+    /// What the answer tells.
+    type Done = (Uuid, Totp);
+
+    fn earlier(&self, account: &mut Account) -> Option<Proof<(Uuid, Totp)>> {
+        match account.earlier_change(&self.keyed?, self.now) {
+            Earlier::Nothing => None,
+            Earlier::OtherBody => Some(Proof::KeyReused),
+            Earlier::Accepted(accepted) => {
+                let device = account.devices.iter().find(|device| Some(device.id) == accepted.device)?;
+                Some(Proof::Repeated((device.id, device.totp.clone())))
+            }
+        }
+    }
+
+    fn is_possible(&self, account: &Account) -> bool {
+        account.has_room_for_device(self.id, &self.policy)
+    }
+
+    fn run(&self, account: &mut Account) -> (Uuid, Totp) {
+        account.enrol_device(self.id, self.totp.clone(), self.now);
+        if let Some(keyed) = self.keyed {
+            account.remember_change(keyed, self.now, Some(self.id));
+        }
+        (self.id, self.totp.clone())
+    }
 }
 
-fn created(id: Uuid, totp: &Totp) -> Response {
-    let body = json!({ "data": { "type": TYPE, "id": id.to_string(), "attributes": {
-        "secret": totp.secret().to_base32().as_str(),
-        "algorithm": totp.algorithm().name(),
-        "digits": totp.digits(),
-        "period": totp.period(),
-    } } });
+fn created(id: Uuid, totp: &Totp, outcome: &'static str) -> Response {
+    let body = json!({ "data": credential::made(TYPE, id, totp) });
     let headers = [(CONTENT_TYPE, JSON_API)];
-    (StatusCode::CREATED, headers, Extension(LoggedOutcome("created")), body.to_string()).into_response()
+    (StatusCode::CREATED, headers, Extension(LoggedOutcome(outcome)), body.to_string()).into_response()
 }
 
 struct Request {
@@ -169,7 +189,7 @@ struct Request {
     algorithm: Algorithm,
     digits: u64,
     period: u64,
-    offered: Offered,
+    sent: Sent,
 }
 
 impl Request {
@@ -196,8 +216,8 @@ impl Request {
         };
         let digits = number("digits", 6..=8, Totp::DEFAULT_DIGITS.into());
         let period = number("period", 15..=120, Totp::DEFAULT_PERIOD.into());
-        let offered = proof::read(attributes, faults);
-        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, offered }
+        let sent = proof::read(attributes, faults);
+        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, sent }
     }
 }
 

@@ -4,12 +4,13 @@ use super::document::Document;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
+use super::idempotency_key::{IdempotencyKey, refuse_reused_key, reused};
 use super::negotiate::AcceptsJsonApi;
 use super::request::LoggedOutcome;
 use super::resource;
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::PinChange;
+use crate::accounts::{NewPin, PinChange};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use axum::Extension;
@@ -17,7 +18,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
-use einmal_core::account::{PinFault, check_pin};
+use einmal_core::account::{Account, PinFault, check_pin};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ fn documentation() -> Documentation {
          refused before the code is looked at.",
     )
     .scope(UpdatePin::SCOPE)
+    .parameter(IdempotencyKey::parameter())
     .body(resource::schema(
         TYPE,
         &json!({
@@ -55,25 +57,44 @@ fn documentation() -> Documentation {
         }),
     ), resource::example(TYPE, &json!({ "pin": "8299", "otp": "123456" })))
     .answer(StatusCode::OK, "The PIN is set, and the code is spent")
-    .refuses(&[ErrorCode::ProofInvalid, ErrorCode::PinNotSecure, ErrorCode::Throttled])
+    .refuses(&[
+        ErrorCode::ProofInvalid,
+        ErrorCode::PinNotSecure,
+        ErrorCode::IdempotencyKeyReused,
+        ErrorCode::Throttled,
+    ])
 }
 
 async fn update_pin(
     State(context): State<Arc<Context>>,
     caller: Caller<UpdatePin>,
     _: AcceptsJsonApi,
+    key: IdempotencyKey,
     document: Document,
 ) -> Result<Response, ApiError> {
     let Request { pin, code } = Request::read(&document)?;
-    check_pin(&pin).map_err(not_secure)?;
-    let Some(code) = code else { return Err(refused("not 6 to 8 digits")) };
-    let policy = Arc::clone(&context.policy);
-    match context.accounts.change_pin(caller.account().clone(), code, pin, caller.now, policy).await? {
-        PinChange::Changed => Ok((StatusCode::OK, Extension(LoggedOutcome("changed"))).into_response()),
+    let keyed = key.of("UpdateUserPIN", &caller.token, document.bytes())?;
+    let (id, now, policy) = (caller.account(), caller.now, Arc::clone(&context.policy));
+    let checked = check_pin(&pin).map_err(not_secure);
+    let (Some(code), Ok(())) = (code, &checked) else {
+        let earlier = |account: &mut Account, keyed: &_| account.earlier_change(keyed, now);
+        refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
+        checked?;
+        return Err(refused("not 6 to 8 digits"));
+    };
+    let new = NewPin { pin, code, keyed };
+    match context.accounts.change_pin(id.clone(), new, now, policy).await? {
+        PinChange::Changed => Ok(set("changed")),
+        PinChange::Repeated => Ok(set("repeated")),
+        PinChange::KeyReused => Err(reused()),
         PinChange::Refused(refusal) => Err(refused(refusal.reason())),
         PinChange::UnknownAccount => Err(refused("unknown account")),
         PinChange::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
     }
+}
+
+fn set(outcome: &'static str) -> Response {
+    (StatusCode::OK, Extension(LoggedOutcome(outcome))).into_response()
 }
 
 fn not_secure(fault: PinFault) -> ApiError {

@@ -4,19 +4,20 @@ use super::document::Document;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::faults::Faults;
+use super::idempotency_key::{IdempotencyKey, refuse_reused_key, reused};
 use super::negotiate::AcceptsJson;
 use super::request::LoggedOutcome;
 use super::router::Route;
 use super::throttled::throttled;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::metrics::VerificationOutcome;
+use crate::metrics::{Attempts, VerificationOutcome};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::account::{Account, OtpType, OtpTypes, Verification};
+use einmal_core::account::{Account, Keyed, OtpType, OtpTypes, Verdict, Verification};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ fn documentation() -> Documentation {
          is wrong, expired, used or of another type, or came too early after wrong ones.",
     )
     .scope(VerifyOtp::SCOPE)
+    .parameter(IdempotencyKey::parameter())
     .body(json!({
         "type": "object",
         "required": ["otp"],
@@ -62,33 +64,49 @@ fn documentation() -> Documentation {
         },
     }), json!({ "otp": "123456", "types": ["device-totp", "account"] }))
     .answer(StatusCode::NO_CONTENT, "The code is good, and is spent now")
-    .refuses(&[ErrorCode::OtpInvalid, ErrorCode::Throttled])
+    .refuses(&[ErrorCode::OtpInvalid, ErrorCode::IdempotencyKeyReused, ErrorCode::Throttled])
 }
 
 async fn verify_otp(
     State(context): State<Arc<Context>>,
     caller: Caller<VerifyOtp>,
     _: AcceptsJson,
+    key: IdempotencyKey,
     document: Document,
 ) -> Result<Response, ApiError> {
     let Request { code, types } = Request::read(&document)?;
+    let keyed = key.of("VerifyOTP", &caller.token, document.bytes())?;
+    let (id, now, policy) = (caller.account(), caller.now, Arc::clone(&context.policy));
     // What cannot be anybody's code is no guess at this account's, and not counted.
     let Some(code) = code else {
+        let earlier = |account: &mut Account, keyed: &_| account.earlier_verification(keyed, now);
+        refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
         context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
         return Err(invalid("not 6 to 8 digits"));
     };
-    let (now, policy) = (caller.now, Arc::clone(&context.policy));
-    let decide = move |account: &mut Account| account.verify_telling(&code, types, now, &policy);
-    let verdict = context.accounts.update(caller.account().clone(), decide).await?;
-    context.accounts.metrics().attempts.decided(types, verdict.as_ref());
-    match verdict.map(|verdict| verdict.verification) {
-        Some(Verification::Accepted) => {
-            Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("accepted"))).into_response())
-        }
-        Some(Verification::Refused(refusal)) => Err(invalid(refusal.reason())),
-        Some(Verification::Throttled(wait)) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
-        None => Err(invalid("unknown account")),
+    let decide =
+        move |account: &mut Account| account.verify_keyed(keyed.as_ref(), &code, types, now, &policy);
+    let count = move |attempts: &Attempts, decided: Option<&Keyed<Verdict>>| match decided {
+        Some(Keyed::First(verdict)) => attempts.decided(types, Some(verdict)),
+        Some(Keyed::Repeated) => attempts.verified(types, VerificationOutcome::Repeated),
+        Some(Keyed::KeyReused) => {}
+        None => attempts.decided(types, None),
+    };
+    let verdict = match context.accounts.update_counted(id.clone(), decide, count).await? {
+        Some(Keyed::First(verdict)) => verdict,
+        Some(Keyed::Repeated) => return Ok(accepted("repeated")),
+        Some(Keyed::KeyReused) => return Err(reused()),
+        None => return Err(invalid("unknown account")),
+    };
+    match verdict.verification {
+        Verification::Accepted => Ok(accepted("accepted")),
+        Verification::Refused(refusal) => Err(invalid(refusal.reason())),
+        Verification::Throttled(wait) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
     }
+}
+
+fn accepted(outcome: &'static str) -> Response {
+    (StatusCode::NO_CONTENT, Extension(LoggedOutcome(outcome))).into_response()
 }
 
 /// The reason is for the operator's log alone.

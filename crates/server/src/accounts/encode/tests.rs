@@ -2,6 +2,13 @@
 
 use super::*;
 use data_encoding::HEXLOWER;
+use einmal_core::Timestamp;
+use einmal_core::account::{
+    AcceptedRequest, AcceptedRequests, CodeState, Credential, IssuedCode, KeyedRequest, Mailing,
+    PendingAuthenticator, Progress, Sending, StoredHash, Throttle,
+};
+use einmal_core::otp::{Algorithm, Code, Secret, Totp};
+use uuid::Uuid;
 
 const AT: fn(u64) -> Timestamp = Timestamp::from_seconds;
 
@@ -27,8 +34,8 @@ fn issued(digits: &str, state: CodeState, failures: u32) -> IssuedCode {
     IssuedCode { state, failures, ..code }
 }
 
-/// Nothing in it is as in a new account.
-fn account() -> Account {
+/// What version 1 can hold, with nothing as in a new account.
+fn account_of_version_1() -> Account {
     let throttle =
         |failures| Throttle { failures, waits_until: Some(AT(1_800_000_000 + u64::from(failures))) };
     Account {
@@ -43,6 +50,32 @@ fn account() -> Account {
         otp_throttle: throttle(5),
         pin_throttle: throttle(6),
         password_throttle: throttle(7),
+        ..Account::default()
+    }
+}
+
+/// Nothing in it is as in a new account.
+fn account() -> Account {
+    let request = |seed: u8, device| AcceptedRequest {
+        request: KeyedRequest { key: [seed; 16], body: [seed + 1; 16] },
+        at: AT(1_800_000_000 + u64::from(seed)),
+        device,
+        other_bodies: 9 - seed,
+    };
+    let pending = |seed, failures| PendingAuthenticator {
+        credential: Credential { progress: Progress::default(), ..credential(seed, Algorithm::Sha1, 6, 30) },
+        failures,
+    };
+    Account {
+        pending_authenticators: vec![pending(4, 3), pending(5, 4)],
+        mailing: Mailing {
+            under_way: Some(Sending { id: u64::MAX, since: AT(1_800_000_300) }),
+            last: Some(8),
+            sent_at: vec![AT(1_800_000_100), AT(1_800_000_200)],
+        },
+        accepted_verifications: AcceptedRequests(vec![request(1, None), request(3, None)]),
+        accepted_changes: AcceptedRequests(vec![request(5, None), request(7, Some(Uuid::from_u128(1)))]),
+        ..account_of_version_1()
     }
 }
 
@@ -73,32 +106,54 @@ fn everything_that_is_written_is_read_back() {
     assert_eq!(read.otp_throttle, account.otp_throttle);
     assert_eq!(read.pin_throttle, account.pin_throttle);
     assert_eq!(read.password_throttle, account.password_throttle);
+    assert_eq!(read.mailing, account.mailing);
+    assert_eq!(read.accepted_verifications, account.accepted_verifications);
+    assert_eq!(read.accepted_changes, account.accepted_changes);
+    assert_eq!(read.pending_authenticators.len(), 2);
+    for (read, written) in read.pending_authenticators.iter().zip(&account.pending_authenticators) {
+        assert_eq!((read.credential.id, read.failures), (written.credential.id, written.failures));
+        assert_eq!(read.credential.label, written.credential.label);
+        assert!(read.credential.totp == written.credential.totp);
+    }
 }
 
 /// Stores hold them. If this fails, the change needs a new version and a translation from the old one.
 #[test]
 fn the_bytes_of_version_1_stay_what_they_are() {
-    let encoded = encoded(&account(), 7);
+    let encoded = encoded(&account_of_version_1(), 7);
     insta::assert_snapshot!(HEXLOWER.encode(&encoded.guard), @"010000000000000007050185a4a7da06060186a4a7da06070187a4a7da060301818ece1cfe84e8016301e4a4a7da0601828ece1cfe84e8016301e4a4a7da0601838ece1cfe84e8016301e4a4a7da06010103010205");
     insta::assert_snapshot!(HEXLOWER.encode(&encoded.vault), @"01010d61406578616d706c652e636f6d0180e2cfaa0601042470696e01092470617373776f7264020000000000000000000000000000000101076c6162656c203181a4a7da0614010101010101010101010101010101010101010101061e0000000000000000000000000000000201076c6162656c203282a4a7da0620020202020202020202020202020202020202020202020202020202020202020202070f010000000000000000000000000000000301076c6162656c203383a4a7da0640030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030303030308780106303132333435aca6a7da060106353433323130aca6a7da06");
 }
 
 #[test]
+fn the_bytes_of_version_2_are_those_of_version_1_and_more() {
+    let (first, second) = (encoded(&account_of_version_1(), 7), encoded(&account(), 7));
+    let addition = |first: &[u8], second: &[u8]| {
+        assert_eq!((first[0], second[0]), (1, 2));
+        HEXLOWER.encode(second[1..].strip_prefix(&first[1..]).unwrap())
+    };
+    insta::assert_snapshot!(addition(&first.guard, &second.guard), @"02010101010101010101010101010101010202020202020202020202020202020281a4a7da060008030303030303030303030303030303030404040404040404040404040404040483a4a7da060006020304");
+    insta::assert_snapshot!(addition(&first.vault, &second.vault), @"01ffffffffffffffffff01aca6a7da06010802e4a4a7da06c8a5a7da0602050505050505050505050505050505050606060606060606060606060606060685a4a7da060004070707070707070707070707070707070808080808080808080808080808080887a4a7da06010000000000000000000000000000000102020000000000000000000000000000000401076c6162656c203484a4a7da0614040404040404040404040404040404040404040401061e0000000000000000000000000000000501076c6162656c203585a4a7da0614050505050505050505050505050505050505050501061e");
+}
+
+#[test]
 fn a_version_that_is_not_known_is_named() {
     let mut encoded = encoded(&account(), 7);
-    encoded.guard[0] = 2;
-    assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(2))));
+    encoded.guard[0] = 3;
+    assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(3))));
 }
 
 /// Not even its own vault's, if something is missing.
 #[test]
 fn a_guard_of_another_vault_is_refused() {
     let account = account();
-    let fewer: [fn(&mut Account); 4] = [
+    let fewer: [fn(&mut Account); 6] = [
         |account| drop(account.devices.pop()),
         |account| account.authenticators.push(credential(4, Algorithm::Sha1, 6, 30)),
         |account| account.account_code = None,
         |account| account.login_code = None,
+        |account| drop(account.pending_authenticators.pop()),
+        |account| account.pending_authenticators.clear(),
     ];
     for change in fewer {
         let mut other = account.clone();
@@ -125,8 +180,10 @@ fn bytes_of_any_kind_are_an_account_or_an_error() {
     }
     for byte in [0, 1, 3, 0x7f, 0x80, 0xff] {
         for length in 1..64 {
-            let bytes = [&[ENCODING][..], &vec![byte; length]].concat();
-            let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
+            for version in [FIRST, WITH_ADDITION] {
+                let bytes = [&[version][..], &vec![byte; length]].concat();
+                let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
+            }
         }
         for place in 1..whole.guard.len() {
             let mut guard = whole.guard.to_vec();

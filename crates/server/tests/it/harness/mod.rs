@@ -7,6 +7,8 @@ pub(crate) mod collector;
 pub(crate) mod installation;
 pub(crate) mod issuer;
 pub(crate) mod log;
+pub(crate) mod mail;
+pub(crate) mod mail_server;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod service;

@@ -1,0 +1,172 @@
+//! Mails with `login` codes. Sending is slow work, done outside: a place is taken before it (`reserve_mail`), and the code
+//! is issued when the mail server has taken the mail (`settle_mail`). So of many requests at once one sends, a failed
+//! mail leaves no code behind, and a crash in between leaves a place that is free again after a while.
+
+use super::{Account, CodeState, IssuedCode, Wait};
+use crate::Timestamp;
+use crate::otp::Code;
+use crate::policy::Policy;
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 86_400;
+
+/// What was mailed when, and what is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mailing {
+    pub under_way: Option<Sending>,
+    /// The last one that a mail server took.
+    pub last: Option<u64>,
+    /// When mails were sent within the last day, the latest at the end.
+    pub sent_at: Vec<Timestamp>,
+}
+
+/// A mail that is being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// Random: it tells this one from all others.
+    pub id: u64,
+    pub since: Timestamp,
+}
+
+/// Whether a mail may be sent.
+pub enum MailReservation {
+    Granted(ReservedMail),
+    /// Somebody is sending one; ask for its outcome.
+    UnderWay(u64),
+    /// One was sent a moment ago, and this is for how long no other is.
+    Recent(Wait),
+    /// As many as may be sent in an hour or a day.
+    Exhausted(Wait),
+}
+
+/// What is to be mailed.
+#[derive(Clone)]
+pub struct ReservedMail {
+    pub code: Code,
+    pub expires_at: Timestamp,
+    id: u64,
+    /// It is not the account's yet.
+    is_new: bool,
+}
+
+/// How a mail that was under way has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailOutcome {
+    StillUnderWay,
+    Sent,
+    Failed,
+}
+
+impl Account {
+    /// `id` and `fresh` are drawn for this request: the number of the mail, and the code for the case that no living one is
+    /// to be mailed again.
+    pub fn reserve_mail(&mut self, id: u64, fresh: Code, now: Timestamp, policy: &Policy) -> MailReservation {
+        self.mailing.forget(now);
+        if let Some(sending) = self.mailing.under_way {
+            return MailReservation::UnderWay(sending.id);
+        }
+        if let Some(wait) = self.mailing.wait_after_last(now, policy) {
+            return MailReservation::Recent(wait);
+        }
+        if let Some(wait) = self.mailing.wait_of_caps(now) {
+            return MailReservation::Exhausted(wait);
+        }
+        self.mailing.under_way = Some(Sending { id, since: now });
+        if let Some(login) = &mut self.login_code {
+            login.bury_if_expired(now);
+        }
+        let ttl = policy.login_code_ttl_seconds;
+        // A code lives no longer for being mailed again, so it must have time left to be typed.
+        let is_young = |login: &&IssuedCode| {
+            let left = login.expires_at.seconds_since(now);
+            login.is_live() && (ttl / 2..=ttl).contains(&left)
+        };
+        let (code, expires_at, is_new) = match self.login_code.as_ref().filter(is_young) {
+            Some(login) => (login.code.clone(), login.expires_at, false),
+            None => (fresh, now.plus_seconds(ttl), true),
+        };
+        MailReservation::Granted(ReservedMail { code, expires_at, id, is_new })
+    }
+
+    /// The mail server has taken the mail: its code is good from now on. `false` if the place was not this one's any
+    /// more, or the code that was mailed again has died or been replaced meanwhile.
+    pub fn settle_mail(&mut self, mail: &ReservedMail) -> bool {
+        let Some(since) = self.mailing.give_up_place_of(mail.id) else { return false };
+        if mail.is_new {
+            self.login_code = Some(IssuedCode::new(mail.code.clone(), mail.expires_at));
+        }
+        // Spent is fine: who has used the code of the first mail waits for no second one.
+        let is_its_code = |login: &IssuedCode| login.equals(&mail.code) && login.state != CodeState::Dead;
+        if !self.login_code.as_ref().is_some_and(is_its_code) {
+            return false;
+        }
+        self.mailing.last = Some(mail.id);
+        self.mailing.sent_at.push(since);
+        true
+    }
+
+    /// It was not sent, or nobody knows: what may stand in it is no good, and another may be sent at once.
+    pub fn withdraw_mail(&mut self, mail: &ReservedMail) {
+        if self.mailing.give_up_place_of(mail.id).is_none() {
+            return;
+        }
+        if let Some(login) = self.login_code.as_mut().filter(|login| !mail.is_new && login.equals(&mail.code))
+        {
+            login.bury();
+        }
+    }
+
+    /// What became of the mail that another request found under way.
+    pub fn mail_outcome(&self, id: u64, now: Timestamp) -> MailOutcome {
+        let mailing = &self.mailing;
+        if mailing.last == Some(id) {
+            MailOutcome::Sent
+        } else if mailing.under_way.is_some_and(|sending| sending.id == id && sending.holds(now)) {
+            MailOutcome::StillUnderWay
+        } else {
+            MailOutcome::Failed
+        }
+    }
+}
+
+impl Sending {
+    fn holds(&self, now: Timestamp) -> bool {
+        now.seconds_since(self.since) < Policy::MAIL_PLACE_SECONDS
+    }
+}
+
+impl Mailing {
+    /// What no longer matters. Times ahead of the clock can only come from one that has since gone back; they count as
+    /// now, or a clock's leap would stop all mail.
+    fn forget(&mut self, now: Timestamp) {
+        for at in &mut self.sent_at {
+            *at = now.min(*at);
+        }
+        self.sent_at.retain(|at| now.seconds_since(*at) < DAY);
+        self.under_way = self.under_way.filter(|sending| sending.holds(now));
+        if let Some(sending) = &mut self.under_way {
+            sending.since = now.min(sending.since);
+        }
+    }
+
+    /// By its number alone: when it was taken is moved if the clock goes back.
+    fn give_up_place_of(&mut self, id: u64) -> Option<Timestamp> {
+        self.under_way.take_if(|sending| sending.id == id).map(|sending| sending.since)
+    }
+
+    fn wait_after_last(&self, now: Timestamp, policy: &Policy) -> Option<Wait> {
+        let passed = now.seconds_since(*self.sent_at.last()?);
+        let left = policy.login_resend_after_seconds.saturating_sub(passed);
+        (left > 0).then_some(Wait { seconds: left })
+    }
+
+    /// Until so many were sent within an hour and a day that one more may be.
+    fn wait_of_caps(&self, now: Timestamp) -> Option<Wait> {
+        let wait = |most: usize, period: u64| {
+            let index = self.sent_at.len().checked_sub(most)?;
+            let left = period.saturating_sub(now.seconds_since(*self.sent_at.get(index)?));
+            (left > 0).then_some(Wait { seconds: left })
+        };
+        wait(Policy::MAILS_AN_HOUR, HOUR).max(wait(Policy::MAILS_A_DAY, DAY))
+    }
+}
