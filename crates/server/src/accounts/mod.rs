@@ -4,6 +4,7 @@
 mod administer;
 mod change_pin;
 mod check;
+mod copy;
 mod description;
 mod encode;
 mod enrol_first;
@@ -27,6 +28,7 @@ mod update;
 
 pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
+pub use copy::{Copy, CopyError, CopyNotice, CopyReport, reopen_without_target};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
     PendingDescription,

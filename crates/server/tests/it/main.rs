@@ -5,6 +5,7 @@ mod api;
 mod authorization;
 mod cli;
 mod contract;
+mod copy;
 mod documents;
 mod faults;
 mod generated;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod client_manual;
+mod copy;
 mod core_dumps;
 mod crash;
 mod descriptors;

@@ -3,6 +3,7 @@
 
 use super::durability;
 use super::failure::{Failure, chain};
+use super::fence;
 use super::open_error::OpenError;
 use super::session::Session;
 use super::tls::Tls;
@@ -46,11 +47,13 @@ pub(super) struct Connector {
     tls: Tls,
     /// As messages name the store.
     pub(super) name: String,
+    passes_fence: bool,
 }
 
 impl Connector {
-    pub(super) fn new(server: &Postgres) -> Result<Self, OpenError> {
-        Ok(Self { tls: Tls::new(&server.tls)?, name: server.to_string(), server: server.clone() })
+    pub(super) fn new(server: &Postgres, passes_fence: bool) -> Result<Self, OpenError> {
+        let name = server.to_string();
+        Ok(Self { tls: Tls::new(&server.tls)?, name, server: server.clone(), passes_fence })
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -102,6 +105,9 @@ impl Connector {
         })?;
         let session = Session::new(client, connection);
         session.ask(soon(), |client| client.batch_execute(SETTINGS)).await?;
+        if self.passes_fence {
+            session.ask(soon(), |client| client.batch_execute(fence::PASS)).await?;
+        }
         let question = format!("SELECT {SETTLED}, current_setting('transaction_read_only')");
         let answer = session.ask(soon(), |client| client.simple_query(&question)).await?;
         let row = answer.iter().find_map(|message| match message {
