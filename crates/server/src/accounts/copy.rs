@@ -183,12 +183,11 @@ impl<'a> Copy<'a> {
             (Some(Fence::CopyOf { source, .. }), _) if !resume => {
                 return Err(CopyError::Unfinished(source.clone()));
             }
-            (Some(Fence::CopyOf { .. }), _) => {}
             (Some(gone @ Fence::MovedTo { .. }), _) => return Err(CopyError::TargetGone(gone.clone())),
             (None, Some(_)) if resume && !is_empty => return Ok(None),
             (None, Some(closed)) => return Err(CopyError::Gone(closed.clone())),
             (None, None) if !is_empty => return Err(CopyError::InUse),
-            (None, None) => {}
+            (Some(Fence::CopyOf { .. }), _) | (None, None) => {}
         }
         let mark = self.new_mark()?;
         let was_open = found.is_none();

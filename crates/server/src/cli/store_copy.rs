@@ -20,7 +20,7 @@ use std::sync::Arc;
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("way").args(["resume", "cancel"]))]
 pub(super) struct CopyCommand {
-    /// Store to make, as in `store.url`: sqlite:PATH or postgres://USER@HOST/DATABASE. It must have no accounts
+    /// Store to make, as in `store.url`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. It must have no accounts
     #[arg(long, value_name = "URL")]
     to: String,
     /// File with the target's password, which does not belong on a command line
@@ -113,7 +113,7 @@ fn show(notice: &CopyNotice<'_>, bar: &ProgressBar, source: &str) {
     match notice {
         CopyNotice::Progress { accounts } => bar.set_position(*accounts),
         CopyNotice::Closing => {
-            bar.suspend(|| complain(format_args!("{source}: closed, its service answers 503")))
+            bar.suspend(|| complain(format_args!("{source}: closed, its service answers 503")));
         }
         CopyNotice::OpenAgain => bar.suspend(|| complain(format_args!("{source}: open again"))),
         CopyNotice::Damaged { id, error } => {

@@ -353,7 +353,16 @@ async fn of_64_authenticators_begun_at_once_no_more_are_made_than_there_is_room_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_confirmations_with_one_code_one_is_a_success_and_the_code_is_spent_150() {
-    let service = Service::start().await;
+    one_code_to_confirm(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_confirmations_with_one_code_one_is_a_success_on_postgres_150() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_code_to_confirm(&service).await;
+}
+
+async fn one_code_to_confirm(service: &Service) {
     service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
     for round in 0..if is_long() { 100 } else { 10 } {
         let begun = service.begin("alice").await;

@@ -108,18 +108,15 @@ impl Connector {
         if self.passes_fence {
             session.ask(soon(), |client| client.batch_execute(fence::PASS)).await?;
         }
-        let question = format!("SELECT {SETTLED}, current_setting('transaction_read_only')");
+        let question = format!("SELECT {SETTLED}");
         let answer = session.ask(soon(), |client| client.simple_query(&question)).await?;
         let row = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let value = |column| row.and_then(|row| row.try_get(column).ok().flatten()).unwrap_or_default();
-        if value(1) == "on" {
-            return Err(Failure::Lost("takes no writes (a standby, or read-only)".to_owned()));
-        }
-        if value(0) != EXPECTED {
-            return Err(Failure::Unsettled(value(0).to_owned()));
+        let settings = row.and_then(|row| row.try_get(0).ok().flatten()).unwrap_or_default();
+        if settings != EXPECTED {
+            return Err(Failure::Unsettled(settings.to_owned()));
         }
         Ok(session)
     }
@@ -131,8 +128,8 @@ impl Connector {
             .dbname(&self.server.database)
             .application_name(&self.server.application_name)
             .port(host.port)
-            // Asked together with the settings.
-            .target_session_attrs(TargetSessionAttrs::Any)
+            // Of a name with several addresses each is asked, for one may be a standby's.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(KEEPALIVE_RETRIES)

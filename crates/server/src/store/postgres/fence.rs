@@ -91,19 +91,19 @@ async fn fenced_tables(session: &Session, deadline: Instant) -> Result<Vec<Strin
 
 /// A trigger that is not wanted stays and is switched off: to remove it, one would have to wait for all who read.
 fn change(fenced: &[String], is_closing: bool) -> String {
-    let has_trigger = |table: &str| fenced.iter().any(|fenced| fenced == table);
     let switched = if is_closing { "ENABLE" } else { "DISABLE" };
-    let mut sql = if is_closing { FUNCTION.to_owned() } else { String::new() };
-    for table in TABLES {
-        sql.push_str(&match (has_trigger(table), is_closing) {
-            (true, _) => format!("; ALTER TABLE {table} {switched} TRIGGER einmal_fence"),
-            (false, true) => format!(
-                "; CREATE TRIGGER einmal_fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH STATEMENT
+    let of_table = |table: &&str| {
+        if fenced.iter().any(|fenced| fenced == table) {
+            return Some(format!("ALTER TABLE {table} {switched} TRIGGER einmal_fence"));
+        }
+        is_closing.then(|| {
+            format!(
+                "CREATE TRIGGER einmal_fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH STATEMENT
                  WHEN (current_setting('einmal.passes_fence', true) IS DISTINCT FROM 'on')
                  EXECUTE FUNCTION einmal_fenced()"
-            ),
-            (false, false) => String::new(),
-        });
-    }
-    sql
+            )
+        })
+    };
+    let function = is_closing.then(|| FUNCTION.to_owned());
+    function.into_iter().chain(TABLES.iter().filter_map(of_table)).collect::<Vec<_>>().join("; ")
 }

@@ -4,6 +4,7 @@ use super::create_otp::{CREATE, PIN};
 use super::devices::device_request;
 use crate::harness::issuer::{Answer, GRANT, INTROSPECTION, Issuer, SigningKey, encode, with};
 use crate::harness::log::Log;
+use crate::harness::postgres::PostgresServer;
 use crate::harness::service::Service;
 use crate::harness::wire::{JSON, request};
 use crate::http::client::Answer as Told;
@@ -14,6 +15,8 @@ pub(super) const PASSWORD: &str = "correct horse";
 /// Of the hash that alice's account has.
 const LOCAL: &str = "of a hash that nobody asks";
 const NAME: &str = "alice@example.com";
+/// As the configuration has it.
+const CLIENT_SECRET: &str = ", client_secret = \"geheim\"";
 
 /// A service whose issuer judges passwords, at a server of its own, and alice with a PIN.
 pub(crate) struct World {
@@ -23,13 +26,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::start_with(", client_secret = \"geheim\"").await
+        Self::start_with(CLIENT_SECRET, "").await
     }
 
-    /// With `further` keys of `direct_grant`.
-    async fn start_with(further: &str) -> Self {
+    /// `None` where there is no PostgreSQL.
+    pub(crate) async fn start_on_postgres() -> Option<Self> {
+        let database = PostgresServer::shared()?.database();
+        Some(Self::start_with(CLIENT_SECRET, &database.section()).await)
+    }
+
+    /// With `further` keys of `direct_grant`, and `sections` after it.
+    async fn start_with(further: &str, sections: &str) -> Self {
         let judge = Issuer::start(&[]).await;
-        let service = Service::start_with(&setting(&judge.token_url(), further)).await;
+        let grant = setting(&judge.token_url(), further);
+        let service = Service::start_with(&format!("{grant}\n{sections}")).await;
         service.provision(&json!({ "id": "alice", "pin": PIN, "password": LOCAL })).await;
         let world = Self { service, judge };
         world.says_yes_to("alice");
@@ -137,7 +147,7 @@ async fn the_question_is_a_form_from_a_client_that_says_who_it_is() {
         (", client_secret = \"a+b%c:d&e\"", Some("einmal:a%2Bb%25c%3Ad%26e"), "&scope=openid"),
         (", scope = \"openid profile\"", None, "&scope=openid+profile&client_id=einmal"),
     ] {
-        let world = World::start_with(further).await;
+        let world = World::start_with(further, "").await;
         let token = world.service.token_with("alice", &json!({ "preferred_username": name }));
         let created = world.service.send(create_request(&token, &json!({ "password": password }))).await;
         assert_eq!(created.status, 201);

@@ -108,7 +108,16 @@ async fn of_200_passwords_at_once_the_issuer_is_asked_about_five_103() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_services_on_one_store_ask_about_five_together_102() {
-    let world = World::start().await;
+    guesses_at_two_services(&World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_services_on_one_postgres_ask_about_five_together_102() {
+    let Some(world) = World::start_on_postgres().await else { return };
+    guesses_at_two_services(&world).await;
+}
+
+async fn guesses_at_two_services(world: &World) {
     let beside = world.service.start_beside().await;
     for round in 1..=5 {
         let subject = format!("alice-{round}");

@@ -201,7 +201,16 @@ async fn a_key_that_is_none_is_refused_after_the_body_and_before_the_code_is_loo
 
 #[tokio::test]
 async fn a_repeat_is_known_to_other_services_and_after_a_restart() {
-    let service = Service::start().await;
+    repeat_elsewhere(Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_repeat_is_known_to_other_services_on_postgres_and_after_a_restart() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    repeat_elsewhere(service).await;
+}
+
+async fn repeat_elsewhere(service: Service) {
     service.provision_device("alice").await;
     service.provision(&json!({ "id": "bob", "pin": "8299", "deviceTotps": [{ "secret": SECRET }] })).await;
     let code = service.code(0);
@@ -225,7 +234,16 @@ async fn a_repeat_is_known_to_other_services_and_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_at_once_under_one_key_one_consumes_and_all_are_answered_the_same() {
-    let service = Service::start().await;
+    one_key_at_once(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_at_once_under_one_key_one_consumes_on_postgres_too() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_key_at_once(&service).await;
+}
+
+async fn one_key_at_once(service: &Service) {
     service.provision(&json!({ "id": "alice", "pin": "8299", "deviceTotps": [{ "secret": SECRET }] })).await;
     let code = service.code(0);
     let address = service.running.address;

@@ -3,6 +3,7 @@
 use super::service::Service;
 use super::wire::request;
 use crate::harness::mail_server::MailServer;
+use crate::harness::postgres::PostgresServer;
 use crate::http::client::Answer;
 use einmal::mail::Limits;
 use serde_json::{Value, json};
@@ -21,6 +22,12 @@ impl Service {
 
     pub(crate) async fn start_mailing_with(settings: &str) -> (Self, MailServer) {
         Self::start_mailing_limited(settings, Limits::default()).await
+    }
+
+    /// The same on a database of its own on PostgreSQL. `None` where there is none.
+    pub(crate) async fn start_mailing_on_postgres() -> Option<(Self, MailServer)> {
+        let database = PostgresServer::shared()?.database();
+        Some(Self::start_mailing_with(&database.section()).await)
     }
 
     pub(crate) async fn start_mailing_limited(settings: &str, limits: Limits) -> (Self, MailServer) {

@@ -1,6 +1,6 @@
 //! Many requests at once: one mail, one code, and all are told.
 
-use crate::harness::mail_server::{END, Reply};
+use crate::harness::mail_server::{END, MailServer, Reply};
 use crate::harness::service::Service;
 use crate::http::client::{Answer, Client};
 use crate::races::{all_at_once, count, race};
@@ -47,6 +47,16 @@ async fn of_100_requests_at_once_one_mail_is_sent_and_all_are_told_137() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_100_requests_to_two_services_on_one_store_one_mail_is_sent_137() {
     let (service, server) = Service::start_mailing().await;
+    one_mail_of_two_services(&service, &server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_100_requests_to_two_services_on_one_postgres_one_mail_is_sent_137() {
+    let Some((service, server)) = Service::start_mailing_on_postgres().await else { return };
+    one_mail_of_two_services(&service, &server).await;
+}
+
+async fn one_mail_of_two_services(service: &Service, server: &MailServer) {
     let beside = service.start_beside().await;
     server.reply(END, Reply::Held(Box::new(Reply::Say("250 taken"))));
     let request = service.mail_request("alice", &json!({}), &[]);
@@ -104,6 +114,16 @@ async fn of_64_uses_of_a_mailed_code_one_is_accepted_7() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_caps_hold_for_bursts_on_two_services_137() {
     let (service, server) = Service::start_mailing().await;
+    bursts_on_two_services(&service, &server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_caps_hold_for_bursts_on_two_services_on_one_postgres_137() {
+    let Some((service, server)) = Service::start_mailing_on_postgres().await else { return };
+    bursts_on_two_services(&service, &server).await;
+}
+
+async fn bursts_on_two_services(service: &Service, server: &MailServer) {
     let beside = service.start_beside().await;
     let mut exhausted = 0;
     for _ in 0..8 {
