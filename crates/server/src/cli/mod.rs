@@ -24,6 +24,7 @@ mod serve;
 mod store_after_restore;
 mod store_backup;
 mod store_check;
+mod store_copy;
 mod store_migrate;
 
 use crate::config::{ConfigError, Document, Engine, Environment};
@@ -92,6 +93,7 @@ enum StoreCommand {
     Check(store_check::CheckCommand),
     Backup(store_backup::BackupCommand),
     AfterRestore(store_after_restore::AfterRestoreCommand),
+    Copy(store_copy::CopyCommand),
 }
 
 #[derive(Subcommand)]
@@ -181,6 +183,7 @@ pub fn run() -> ExitCode {
             StoreCommand::Check(command) => command.run(),
             StoreCommand::Backup(command) => command.run(),
             StoreCommand::AfterRestore(command) => command.run(),
+            StoreCommand::Copy(command) => command.run(),
         },
         Command::Config(command) => match command {
             ConfigCommand::Check(command) => command.run(),

@@ -2,13 +2,15 @@
 //! one. A store never sees inside an account, and must never answer for a write that is not on the disk.
 
 pub mod batch;
+mod fence;
 mod open;
 pub mod postgres;
 mod requests;
 mod schema;
 pub mod sqlite;
 
-pub use open::{OpenError, Opened, is_there, open};
+pub use fence::{Fence, fence_of};
+pub use open::{OpenError, Opened, is_there, open, open_behind_fence};
 pub use schema::{Migration, Schema};
 
 use einmal_core::account::AccountId;
@@ -124,6 +126,10 @@ pub trait Store: Send + Sync {
         expected: Option<Vec<u8>>,
         value: Vec<u8>,
     ) -> StoreFuture<'_, SwapOutcome>;
+
+    /// Closes the store to everybody who has not opened it behind its fence, or opens it again, if its fence is `expected`. When
+    /// it returns `Swapped`, a write that was not refused has been committed; reading goes on.
+    fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome>;
 
     /// Whether a write can be committed right now, by committing one that changes nothing.
     fn probe(&self) -> StoreFuture<'_, ()>;

@@ -30,13 +30,33 @@ pub async fn open(
     metrics: &StoreMetrics,
 ) -> Result<Opened, OpenError> {
     Ok(match engine {
-        Engine::Sqlite(path) => {
-            let store = SqliteStore::open_counted(path, migration, metrics)?;
-            Opened { schema: store.schema(), doubts: Vec::new(), store: Arc::new(store) }
-        }
+        Engine::Sqlite(path) => SqliteStore::open_counted(path, migration, metrics)?.into(),
+        Engine::Postgres(server) => PostgresStore::open(server, migration, metrics).await?.into(),
+    })
+}
+
+impl From<SqliteStore> for Opened {
+    fn from(store: SqliteStore) -> Self {
+        Self { schema: store.schema(), doubts: Vec::new(), store: Arc::new(store) }
+    }
+}
+
+impl From<PostgresStore> for Opened {
+    fn from(store: PostgresStore) -> Self {
+        Self { schema: store.schema(), doubts: store.doubts().to_vec(), store: Arc::new(store) }
+    }
+}
+
+/// The same, for whoever closes stores to others.
+pub async fn open_behind_fence(
+    engine: &Engine,
+    migration: Migration,
+    metrics: &StoreMetrics,
+) -> Result<Opened, OpenError> {
+    Ok(match engine {
+        Engine::Sqlite(path) => SqliteStore::open_behind_fence(path, migration, metrics)?.into(),
         Engine::Postgres(server) => {
-            let store = PostgresStore::open(server, migration, metrics).await?;
-            Opened { schema: store.schema(), doubts: store.doubts().to_vec(), store: Arc::new(store) }
+            PostgresStore::open_behind_fence(server, migration, metrics).await?.into()
         }
     })
 }

@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod durability;
 mod failure;
+mod fence;
 mod migrate;
 mod open_error;
 mod reader;
@@ -20,7 +21,7 @@ pub use open_error::OpenError;
 use super::batch::{self, Intake, Queue};
 use super::requests::{Read, Write, check_complete};
 use super::{
-    Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
+    Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
 };
 use crate::config::Postgres;
 use crate::metrics::StoreMetrics;
@@ -63,7 +64,25 @@ impl PostgresStore {
         migration: Migration,
         metrics: &StoreMetrics,
     ) -> Result<Self, OpenError> {
-        let connector = Arc::new(Connector::new(server)?);
+        Self::open_as(server, migration, metrics, false).await
+    }
+
+    /// The same, for whoever has closed the store to others.
+    pub async fn open_behind_fence(
+        server: &Postgres,
+        migration: Migration,
+        metrics: &StoreMetrics,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(server, migration, metrics, true).await
+    }
+
+    async fn open_as(
+        server: &Postgres,
+        migration: Migration,
+        metrics: &StoreMetrics,
+        passes_fence: bool,
+    ) -> Result<Self, OpenError> {
+        let connector = Arc::new(Connector::new(server, passes_fence)?);
         let (writes, write_queue) = batch::queue(metrics.writes.clone());
         let (reads, read_queue) = batch::queue(metrics.reads.clone());
         let (report, found) = oneshot::channel();
@@ -235,6 +254,15 @@ impl Store for PostgresStore {
         value: Vec<u8>,
     ) -> StoreFuture<'_, SwapOutcome> {
         Box::pin(async move { self.writes()?.ask((name, expected, value), Write::Property).await })
+    }
+
+    fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome> {
+        let connector = Arc::clone(&self.connector);
+        let swapping = self.runtime.spawn(async move {
+            let swapped = fence::swap(&connector, expected.as_ref(), fence.as_ref()).await;
+            swapped.map_err(|failure| failure.of_store(&connector.name))
+        });
+        Box::pin(async move { swapping.await.map_err(|_| closed())? })
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

@@ -4,6 +4,7 @@
 mod backup;
 mod check;
 mod checkpoint;
+mod fence;
 mod gate;
 mod link;
 mod migrate;
@@ -17,7 +18,7 @@ pub use open_error::OpenError;
 use super::batch::{self, Intake};
 use super::requests::{Read, Write, check_complete};
 use super::{
-    Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
+    Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
 };
 use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
@@ -57,6 +58,24 @@ impl SqliteStore {
         migration: Migration,
         metrics: &StoreMetrics,
     ) -> Result<Self, OpenError> {
+        Self::open_as(path, migration, metrics, false)
+    }
+
+    /// The same, for whoever has closed the store to others.
+    pub fn open_behind_fence(
+        path: &Path,
+        migration: Migration,
+        metrics: &StoreMetrics,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(path, migration, metrics, true)
+    }
+
+    fn open_as(
+        path: &Path,
+        migration: Migration,
+        metrics: &StoreMetrics,
+        passes_fence: bool,
+    ) -> Result<Self, OpenError> {
         // Absolute, so that a name such as `file:…` or `:memory:` means a file, here as for SQLite.
         let path = path::absolute(path).map_err(|error| OpenError::io(path, error))?;
         let first = Link::create(&path, migration)?;
@@ -81,7 +100,7 @@ impl SqliteStore {
         let file = path.clone();
         store.workers.push(spawn("einmal-store-writer", move || {
             serve(&mut write_queue, &file, Some(first), again, |link, queue, group| {
-                writer::session(link, &mut log, queue, group)
+                writer::session(link, passes_fence, &mut log, queue, group)
             });
         })?);
         let file = path.clone();
@@ -198,6 +217,22 @@ impl Store for SqliteStore {
         value: Vec<u8>,
     ) -> StoreFuture<'_, SwapOutcome> {
         Box::pin(async move { self.writes()?.ask((name, expected, value), Write::Property).await })
+    }
+
+    fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome> {
+        let path = self.path.clone();
+        let swap = move || {
+            let link = Link::open(&path, Migration::Keep)?;
+            let swapped = fence::swap(&link.connection, expected.as_ref(), fence.as_ref());
+            let outcome = swapped.map_err(|error| link.failure(&error))?;
+            // The commit may have waited, and must not be answered for a file that has gone.
+            link.check_in_place()?;
+            Ok(outcome)
+        };
+        Box::pin(async move {
+            let swapped = tokio::task::spawn_blocking(swap).await;
+            swapped.map_err(|_| StoreError::Unavailable("the fence panicked".to_owned()))?
+        })
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

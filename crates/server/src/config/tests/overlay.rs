@@ -97,11 +97,6 @@ fn a_wrong_variable_is_refused_by_its_name() {
             "EINMAL__http__listen: http.listen: expected capital letters: EINMAL__HTTP__LISTEN",
         ),
         (
-            "EINMAL__MAIL__URL",
-            "smtp://x:hunter2@y",
-            "EINMAL__MAIL__URL: mail.url: not supported by this version of einmal",
-        ),
-        (
             "EINMAL__ISSUERS__2__NAME",
             "x",
             "EINMAL__ISSUERS__2__NAME: issuers.2.name: there is no element 2, the next one would be 1",

@@ -3,6 +3,7 @@
 
 use super::durability;
 use super::failure::{Failure, chain};
+use super::fence;
 use super::open_error::OpenError;
 use super::session::Session;
 use super::tls::Tls;
@@ -46,11 +47,13 @@ pub(super) struct Connector {
     tls: Tls,
     /// As messages name the store.
     pub(super) name: String,
+    passes_fence: bool,
 }
 
 impl Connector {
-    pub(super) fn new(server: &Postgres) -> Result<Self, OpenError> {
-        Ok(Self { tls: Tls::new(&server.tls)?, name: server.to_string(), server: server.clone() })
+    pub(super) fn new(server: &Postgres, passes_fence: bool) -> Result<Self, OpenError> {
+        let name = server.to_string();
+        Ok(Self { tls: Tls::new(&server.tls)?, name, server: server.clone(), passes_fence })
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -102,18 +105,18 @@ impl Connector {
         })?;
         let session = Session::new(client, connection);
         session.ask(soon(), |client| client.batch_execute(SETTINGS)).await?;
-        let question = format!("SELECT {SETTLED}, current_setting('transaction_read_only')");
+        if self.passes_fence {
+            session.ask(soon(), |client| client.batch_execute(fence::PASS)).await?;
+        }
+        let question = format!("SELECT {SETTLED}");
         let answer = session.ask(soon(), |client| client.simple_query(&question)).await?;
         let row = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let value = |column| row.and_then(|row| row.try_get(column).ok().flatten()).unwrap_or_default();
-        if value(1) == "on" {
-            return Err(Failure::Lost("takes no writes (a standby, or read-only)".to_owned()));
-        }
-        if value(0) != EXPECTED {
-            return Err(Failure::Unsettled(value(0).to_owned()));
+        let settings = row.and_then(|row| row.try_get(0).ok().flatten()).unwrap_or_default();
+        if settings != EXPECTED {
+            return Err(Failure::Unsettled(settings.to_owned()));
         }
         Ok(session)
     }
@@ -125,8 +128,8 @@ impl Connector {
             .dbname(&self.server.database)
             .application_name(&self.server.application_name)
             .port(host.port)
-            // Asked together with the settings.
-            .target_session_attrs(TargetSessionAttrs::Any)
+            // Of a name with several addresses each is asked, for one may be a standby's.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(KEEPALIVE_RETRIES)

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+/// `object_not_in_prerequisite_state`: what a closed store answers to a write.
+const FENCED: SqlState = SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
+
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// The server refused, by an error of SQL: its transaction is void.
@@ -33,9 +36,14 @@ impl Failure {
             if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
     }
 
-    /// Whether the connection is as good as before: a statement was given up on, for others held what it wanted.
-    pub(super) fn leaves_connection(&self) -> bool {
+    /// Whether a statement was given up on, for others held what it wanted.
+    pub(super) fn is_lost_wait(&self) -> bool {
         self.is_collision() || self.is_refused_with(&[SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED])
+    }
+
+    /// Whether the connection is as good as before.
+    pub(super) fn leaves_connection(&self) -> bool {
+        self.is_lost_wait() || self.is_refused_with(&[FENCED])
     }
 
     pub(super) fn is_refused_with(&self, codes: &[SqlState]) -> bool {

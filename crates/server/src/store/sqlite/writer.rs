@@ -5,6 +5,7 @@ use super::super::batch::{Queue, settle_all};
 use super::super::requests::Write;
 use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome};
 use super::checkpoint::LogWatch;
+use super::fence;
 use super::link::Link;
 use einmal_core::account::AccountId;
 use rusqlite::{Connection, Statement, params};
@@ -12,6 +13,7 @@ use rusqlite::{Connection, Statement, params};
 /// Commits groups on one connection until there are no more, or something fails.
 pub(super) fn session(
     mut link: Link,
+    passes_fence: bool,
     log: &mut LogWatch,
     queue: &mut Queue<Write>,
     group: &mut Vec<Write>,
@@ -20,10 +22,15 @@ pub(super) fn session(
         return Err(link.failure(&error));
     }
     let failed = |error| link.failure(&error);
+    fence::declare(&link.connection, passes_fence).map_err(failed)?;
     let mut statements = Statements::prepare(&link.connection).map_err(failed)?;
     loop {
         link.check_in_place()?;
-        statements.commit(group).map_err(failed)?;
+        match statements.commit(group) {
+            // The connection is as good as before.
+            Err(error) if fence::has_refused(&error) => settle_all(group, Some(&link.failure(&error))),
+            committed => committed.map_err(failed)?,
+        }
         // Once more: the commit may have waited for seconds, and must not be answered for a file that has gone.
         link.check_in_place()?;
         settle_all(group, None);

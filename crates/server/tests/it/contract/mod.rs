@@ -3,6 +3,7 @@
 
 mod accounts;
 mod durability;
+mod fences;
 mod loads;
 mod postgres;
 mod properties;
@@ -17,6 +18,9 @@ use std::sync::Arc;
 /// An engine's place for one test's data. Opening it again, with or without the first still open, finds the same data.
 pub(crate) trait Place: Send + Sync {
     fn open(&self) -> Arc<dyn Store>;
+
+    /// The same, for whoever closes the store to others.
+    fn open_behind_fence(&self) -> Arc<dyn Store>;
 }
 
 fn is_unavailable<T>(answer: &Result<T, StoreError>) -> bool {
@@ -74,6 +78,13 @@ macro_rules! suite {
             a_delete_beside_a_swap_leaves_nothing,
             guard_and_vault_are_never_seen_apart,
             counting_by_swaps_loses_nothing,
+        );
+        $crate::contract::suite!(@ $place, fences:
+            a_closed_store_is_read_and_takes_no_writes_until_it_is_opened_again,
+            who_opened_it_behind_the_fence_writes_and_nobody_else,
+            a_fence_is_changed_only_from_what_it_is,
+            of_8_who_close_a_store_at_once_one_does,
+            after_the_closing_nothing_is_written_that_was_begun_before,
         );
         $crate::contract::suite!(@ $place, durability:
             all_is_there_after_opening_again,

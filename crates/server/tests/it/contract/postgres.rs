@@ -31,6 +31,10 @@ impl Place for PostgresPlace {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(open_url(&self.0.url, "").unwrap_or_else(|error| panic!("{error}")))
     }
+
+    fn open_behind_fence(&self) -> Arc<dyn Store> {
+        behind_fence(&self.0)
+    }
 }
 
 /// A server that a test may do everything to.
@@ -52,6 +56,10 @@ impl Place for OwnServer {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(open_url(&self.database.url, "").unwrap_or_else(|error| panic!("{error}")))
     }
+
+    fn open_behind_fence(&self) -> Arc<dyn Store> {
+        behind_fence(&self.database)
+    }
 }
 
 /// With further lines of `[store]`.
@@ -64,6 +72,12 @@ fn open_with(server: &Postgres, migration: Migration) -> Result<PostgresStore, O
     let metrics = Metrics::default();
     let opening = PostgresStore::open(server, migration, &metrics.store);
     block_in_place(|| Handle::current().block_on(opening))
+}
+
+fn behind_fence(database: &Database) -> Arc<dyn Store> {
+    let (server, metrics) = (database.settings(), Metrics::default());
+    let opening = PostgresStore::open_behind_fence(&server, Migration::Apply, &metrics.store);
+    Arc::new(block_in_place(|| Handle::current().block_on(opening)).unwrap_or_else(|error| panic!("{error}")))
 }
 
 super::suite!(PostgresPlace::new());

@@ -7,8 +7,9 @@ mod opening;
 mod processes;
 
 use super::{Place, is_damaged, is_unavailable};
-use einmal::store::Store;
+use einmal::metrics::Metrics;
 use einmal::store::sqlite::SqliteStore;
+use einmal::store::{Migration, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +37,12 @@ impl SqlitePlace {
 impl Place for SqlitePlace {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(SqliteStore::open(&self.file()).unwrap())
+    }
+
+    fn open_behind_fence(&self) -> Arc<dyn Store> {
+        let metrics = Metrics::default();
+        let opened = SqliteStore::open_behind_fence(&self.file(), Migration::Apply, &metrics.store);
+        Arc::new(opened.unwrap())
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod history;
 pub(crate) mod installation;
 pub(crate) mod issuer;
 pub(crate) mod log;
+pub(crate) mod mail;
+pub(crate) mod mail_server;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod service;

@@ -192,3 +192,37 @@ async fn a_check_does_not_hold_up_other_calls() {
     let inspection = tokio::time::timeout(Duration::from_secs(20), checking).await.unwrap().unwrap().unwrap();
     assert_eq!((inspection.accounts, inspection.faults.len()), (1, 0));
 }
+
+/// A server that gives a statement up for others has written nothing of it. Here a trigger says so, three times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_others_were_in_the_way_of_is_repeated_and_happens_once() {
+    for code in ["40001", "40P01"] {
+        let Some(place) = PostgresPlace::new() else { return };
+        let (server, name) = (PostgresServer::shared().unwrap(), &place.0.name);
+        let store = place.open();
+        create(&*store, &id("a"), 1).await;
+        server.sql(
+            name,
+            &format!(
+                "CREATE SEQUENCE tries MINVALUE -1000;
+                 CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN IF nextval('tries') <= 3 THEN RAISE 'others' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$;
+                 CREATE TRIGGER collide BEFORE UPDATE OR INSERT ON guard FOR EACH ROW EXECUTE FUNCTION collide()"
+            ),
+        );
+        let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'einmal'";
+        let before = server.sql(name, connections);
+        for write in [turn(&id("a"), 1, 2), turn_both(&id("a"), 2, 3), birth(&id("b"), 1)] {
+            server.sql(name, "ALTER SEQUENCE tries RESTART WITH 1");
+            assert_eq!(swap(&*store, write).await, Swapped, "{code}");
+            assert_eq!(server.sql(name, "SELECT last_value FROM tries"), "4", "{code}");
+        }
+        // But not for ever.
+        server.sql(name, "ALTER SEQUENCE tries RESTART WITH -1000");
+        let answer = store.swap_many(vec![turn(&id("a"), 3, 4)]).await;
+        assert!(is_unavailable(&answer), "{answer:?}");
+        assert_eq!(load(&*store, &id("a")).await.unwrap().guard.version, 3);
+        assert_eq!(server.sql(name, connections), before, "they are as good as before");
+    }
+}
