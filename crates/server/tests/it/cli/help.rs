@@ -90,7 +90,11 @@ fn without_a_configuration_every_command_that_needs_one_exits_2_in_one_line() {
         // `-` for a file is standard input, which is empty.
         let positionals: Vec<&str> =
             command.get_positionals().filter(|argument| argument.is_required_set()).map(|_| "-").collect();
-        let run = run_with(&words, &positionals);
+        let options = command.get_opts().filter(|argument| argument.is_required_set());
+        let options: Vec<_> =
+            options.map(|argument| format!("--{}=-", argument.get_long().unwrap())).collect();
+        let arguments: Vec<_> = positionals.into_iter().chain(options.iter().map(String::as_str)).collect();
+        let run = run_with(&words, &arguments);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{words:?}: {run:?}");
         assert!(run.stderr.starts_with("error: no configuration: "), "{words:?}: {run:?}");
         assert_eq!(run.stderr.lines().count(), 1, "{words:?}: {run:?}");
