@@ -7,6 +7,7 @@ use crate::store::{Expected, SealedAccount, Store, Swap, SwapOutcome};
 use einmal_core::account::AccountId;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use tokio::try_join;
 
 /// Of reading, and of writing in one commit.
 const PAGE: usize = 1_000;
@@ -36,7 +37,7 @@ pub(super) async fn pass(
     let mut swaps: Vec<Swap> = Vec::new();
     let (mut here, mut there) = (Rows::of(source.store().as_ref()), Rows::of(target.store().as_ref()));
     loop {
-        let (row, other) = (here.peek().await?, there.peek().await?);
+        let (row, other) = try_join!(here.peek(), there.peek())?;
         let order = match (&row, &other) {
             (None, None) => break,
             (Some(_), None) => Ordering::Less,
