@@ -3,10 +3,12 @@
 
 mod api;
 mod authorization;
+mod broken_connections;
 mod cli;
 mod contract;
 mod documents;
 mod faults;
+mod full_disk;
 mod generated;
 mod harness;
 mod http;
@@ -16,6 +18,7 @@ mod metrics;
 mod postgres;
 mod process;
 mod races;
+mod replicas;
 mod rotation;
 mod secrecy;
 mod sequences;

@@ -14,6 +14,7 @@ mod keys;
 mod load;
 mod mail;
 mod refused_lines;
+mod replicas;
 mod restore;
 mod rotation;
 mod serve;

@@ -10,6 +10,7 @@ pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod mail_server;
 pub(crate) mod postgres;
+pub(crate) mod postgres_proxy;
 pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod wire;
@@ -21,10 +22,16 @@ use std::path::PathBuf;
 pub(crate) fn peer(variable: &str, what: &str) -> Option<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from);
     if path.is_none() {
-        eprintln!("NOT RUN: {what}: {variable} is not set, scripts/test sets it");
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "left out on a build machine: {what}");
+        not_run(what, &format!("{variable} is not set, scripts/test sets it"));
     }
     path
+}
+
+/// Says so, and fails on a build machine, where nothing may be left out.
+#[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
+pub(crate) fn not_run(what: &str, reason: &str) {
+    eprintln!("NOT RUN: {what}: {reason}");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "left out on a build machine: {what}");
 }
 
 /// Whether `scripts/test --long` asks for the long form of what has one.
