@@ -5,7 +5,7 @@ use crate::harness::is_long;
 use crate::harness::postgres::PostgresServer;
 use crate::harness::postgres_proxy::{Fault, Harm, Proxy, Way};
 use crate::harness::service::Service;
-use crate::http::client::Answer;
+use crate::http::client::{Answer, within_patience};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -77,12 +77,14 @@ impl Site {
         (first, last)
     }
 
-    /// Ready, and nothing under way that is late.
+    /// Both connections are of use, and nothing is under way that is late.
     async fn until_calm(&self, fault: Fault) {
         let url = self.service.management_url("/health/readiness");
         let readiness = || async { self.service.client.get(&url).send().await.unwrap().status().as_u16() };
         assert_eq!(self.until_answered(fault, readiness).await.1, 200);
-        self.proxy.is_over().await;
+        let read = || self.service.verify("nobody", "123456");
+        assert_eq!(self.until_answered(fault, read).await.1, 404);
+        within_patience("the end of what was late", self.proxy.is_over()).await;
     }
 
     /// A right code after one wrong one.
