@@ -3,12 +3,14 @@
 
 mod api;
 mod authorization;
+mod broken_connections;
 mod cli;
 mod contract;
 mod copy;
 mod documents;
 mod failover;
 mod faults;
+mod full_disk;
 mod generated;
 mod harness;
 mod history;
@@ -19,6 +21,7 @@ mod metrics;
 mod postgres;
 mod process;
 mod races;
+mod replicas;
 mod rotation;
 mod secrecy;
 mod sequences;

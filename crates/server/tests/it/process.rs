@@ -15,6 +15,7 @@ mod keys;
 mod load;
 mod mail;
 mod refused_lines;
+mod replicas;
 mod restore;
 mod rotation;
 mod serve;

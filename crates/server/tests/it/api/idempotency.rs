@@ -9,10 +9,10 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
-const KEY: &str = "1f0c7a11-9c1e-4c56-8f0b-0d6f1a529c1e";
+pub(crate) const KEY: &str = "1f0c7a11-9c1e-4c56-8f0b-0d6f1a529c1e";
 const OTHER_KEY: &str = "1f0c7a11-9c1e-4c56-8f0b-0d6f1a529c1f";
-const PIN: &str = "/user/2025-1/user/pin";
-const DEVICES: &str = "/user/2025-1/user/devices/totp";
+pub(crate) const PIN: &str = "/user/2025-1/user/pin";
+pub(crate) const DEVICES: &str = "/user/2025-1/user/devices/totp";
 
 impl Service {
     fn keyed(&self, method: &str, path: &str, subject: &str, key: &str, body: &Value) -> Vec<u8> {
@@ -43,7 +43,7 @@ impl Service {
     }
 }
 
-fn keyed(line: &str, token: &str, key: &str, body: &Value) -> Vec<u8> {
+pub(crate) fn keyed(line: &str, token: &str, key: &str, body: &Value) -> Vec<u8> {
     let headers = [format!("Authorization: Bearer {token}"), format!("Idempotency-Key: {key}")];
     let headers = [headers[0].as_str(), headers[1].as_str(), JSON];
     request(line, &headers, body.to_string().as_bytes())

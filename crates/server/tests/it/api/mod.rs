@@ -12,7 +12,7 @@ mod create_otp_body;
 pub(crate) mod devices;
 pub(crate) mod direct_grant;
 mod direct_grant_counts;
-mod idempotency;
+pub(crate) mod idempotency;
 mod lockout;
 pub(crate) mod pin;
 mod provisioning;

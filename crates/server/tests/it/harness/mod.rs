@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod mail_server;
 pub(crate) mod postgres;
+pub(crate) mod postgres_proxy;
 pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod wire;

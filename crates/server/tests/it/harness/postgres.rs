@@ -39,11 +39,16 @@ wait
 rm -rf "$directory"
 "#;
 
+/// A small disk of our own, which nobody else sees and which is gone with the last of its processes.
+const ON_SMALL_DISK: &str = r#"mount -t tmpfs -o size=96m,mode=1777 tmpfs /mnt && exec "$@""#;
+const SMALL_DISK: &str = "/mnt";
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct PostgresServer {
     programs: PathBuf,
     directory: PathBuf,
+    disk: PathBuf,
     pub(crate) port: u16,
     commands: Option<ChildStdin>,
     shell: Child,
@@ -58,25 +63,52 @@ impl PostgresServer {
 
     /// With lines added to its configuration.
     pub(crate) fn start(settings: &str) -> Option<Self> {
+        Self::start_in(settings, None)
+    }
+
+    /// With a small disk that it can see, and that has all of its files, or none yet. `None` also where nobody can mount
+    /// one.
+    pub(crate) fn start_with_small_disk(has_all: bool) -> Option<Self> {
+        Self::start_in("", Some(has_all))
+    }
+
+    fn start_in(settings: &str, small_disk: Option<bool>) -> Option<Self> {
         let programs = peer("EINMAL_TEST_POSTGRES", "a test on PostgreSQL")?;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // The server refuses to run as root.
-        let mut command = if rustix::process::geteuid().is_root() {
+        let mut words = vec!["sh"];
+        if rustix::process::geteuid().is_root() {
             let has_own = fs::read_to_string("/etc/passwd").unwrap().contains("\npostgres:");
-            let mut command = Command::new("runuser");
-            command.args(["-u", if has_own { "postgres" } else { "nobody" }, "--", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
+            words = vec!["runuser", "-u", if has_own { "postgres" } else { "nobody" }, "--", "sh"];
+        }
+        if small_disk.is_some() {
+            words = [&["unshare", "--mount", "sh", "-c", ON_SMALL_DISK, "sh"], &words[..]].concat();
+        }
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        if small_disk == Some(true) {
+            command.env("TMPDIR", SMALL_DISK);
+        }
         command.args(["-c", SCRIPT, "sh"]).arg(&programs).arg(port.to_string()).arg(settings);
         let mut shell =
             command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut directory = String::new();
         BufReader::new(shell.stdout.take().unwrap()).read_line(&mut directory).unwrap();
-        let directory = PathBuf::from(directory.trim_end());
+        let directory = directory.trim_end();
+        if small_disk.is_some() && directory.is_empty() {
+            shell.wait().unwrap();
+            // Nothing that could be installed.
+            eprintln!("NOT RUN: a test on a full disk: it takes root and the right to mount");
+            return None;
+        }
+        // As seen from here.
+        let disk = PathBuf::from(format!("/proc/{}/root{SMALL_DISK}", shell.id()));
+        let directory = match Path::new(directory).strip_prefix(SMALL_DISK) {
+            Ok(name) => disk.join(name),
+            Err(_) => directory.into(),
+        };
         let commands = shell.stdin.take();
-        let mut server = Self { programs, directory, port, commands, shell };
+        let mut server = Self { programs, directory, disk, port, commands, shell };
         server.start_again();
         Some(server)
     }
@@ -85,7 +117,7 @@ impl PostgresServer {
     pub(crate) fn start_again(&mut self) {
         self.commands.as_mut().unwrap().write_all(b"start\n").unwrap();
         let deadline = Instant::now() + PATIENCE;
-        while !self.psql("postgres", "SELECT 1").status().unwrap().success() {
+        while !self.try_sql("postgres", "SELECT 1") {
             assert!(Instant::now() < deadline, "does not start:\n{}", self.log());
             thread::park_timeout(Duration::from_millis(20));
         }
@@ -104,6 +136,11 @@ impl PostgresServer {
         let output = self.psql(database, sql).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Whether it answers this.
+    pub(crate) fn try_sql(&self, database: &str, sql: &str) -> bool {
+        self.psql(database, sql).status().unwrap().success()
     }
 
     /// A program that came with the server.
@@ -172,6 +209,35 @@ impl PostgresServer {
         }
     }
 
+    /// Takes what room there is on its small disk.
+    pub(crate) fn fill_disk(&self) {
+        let file = fs::OpenOptions::new().create(true).append(true).open(self.disk.join("filler"));
+        let mut file = file.unwrap();
+        for piece in [&[0; 1 << 14][..], &[0]] {
+            while file.write_all(piece).is_ok() {}
+        }
+    }
+
+    pub(crate) fn make_room(&self) {
+        fs::remove_file(self.disk.join("filler")).unwrap();
+    }
+
+    /// A new database that has its tables on the small disk.
+    pub(crate) fn database_on_small_disk(&self) -> Database {
+        let make = format!("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; mkdir {SMALL_DISK}/tables'");
+        self.sql("postgres", &make);
+        self.sql("postgres", &format!("CREATE TABLESPACE small LOCATION '{SMALL_DISK}/tables'"));
+        let database = self.database();
+        self.sql("postgres", &format!("ALTER DATABASE {} SET TABLESPACE small", database.name));
+        database
+    }
+
+    /// Whether its first process is there, whatever it answers.
+    pub(crate) fn is_up(&self) -> bool {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        file.lines().next().and_then(|line| line.parse().ok()).is_some_and(is_running)
+    }
+
     /// Its first process and then its children.
     fn processes(&self) -> Vec<i32> {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
@@ -222,6 +288,12 @@ impl Database {
     /// The section of a configuration file.
     pub(crate) fn section(&self) -> String {
         format!("[store]\nurl = \"{}\"\n", self.url)
+    }
+
+    /// The same for one connection to read and one to write on, over somebody on this port who looks at what passes.
+    pub(crate) fn section_over(&self, port: u16) -> String {
+        let url = format!("postgres://einmal@127.0.0.1:{port}/{}?sslmode=disable", self.name);
+        format!("[store]\nurl = \"{url}\"\nconnections = 1\n")
     }
 
     /// As the configuration reads it.
