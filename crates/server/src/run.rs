@@ -88,18 +88,18 @@ pub async fn open_accounts(
     }
 }
 
-/// The same for whoever closes it to others, or has done so.
-pub async fn open_accounts_behind_fence(
+/// The same of a store that may be closed, for whoever moves accounts; and how it may lose what it acknowledges.
+pub async fn open_accounts_to_move(
     store: &config::Store,
     keyring: &KeyringSource,
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
-) -> Result<Accounts, StartError> {
+) -> Result<(Accounts, Vec<String>), StartError> {
     let keyring = open_keyring(keyring)?;
     let metrics = Arc::new(Metrics::default());
     let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let opened = store::open_behind_fence(&store.engine, migration, &metrics.store).await?;
-    accounts_in(opened, store, keyring, purpose, entropy, metrics).await
+    let Opened { store: opened, doubts, .. } = store::open(&store.engine, migration, &metrics.store).await?;
+    Ok((accounts_in(opened, store, keyring, purpose, entropy, metrics).await?, doubts))
 }
 
 /// The same of a store that is left as it is, such as a backup that is only looked at.
@@ -126,7 +126,15 @@ async fn accounts_of(
     if migration == Migration::Keep {
         opened.require_known_schema(&config.engine)?;
     }
-    accounts_in(opened, config, keyring, purpose, entropy, metrics).await
+    let Opened { store, doubts, .. } = opened;
+    if !doubts.is_empty() {
+        tracing::warn!(
+            store = config.engine.to_string(),
+            error = doubts.join("; "),
+            "the store may lose what it has acknowledged"
+        );
+    }
+    accounts_in(store, config, keyring, purpose, entropy, metrics).await
 }
 
 fn open_keyring(source: &KeyringSource) -> Result<LiveKeyring, StartError> {
@@ -140,7 +148,7 @@ fn open_keyring(source: &KeyringSource) -> Result<LiveKeyring, StartError> {
 }
 
 async fn accounts_in(
-    opened: Opened,
+    store: Arc<dyn Store>,
     config: &config::Store,
     keyring: LiveKeyring,
     purpose: Purpose,
@@ -148,17 +156,9 @@ async fn accounts_in(
     metrics: Arc<Metrics>,
 ) -> Result<Accounts, StartError> {
     let name = || config.engine.to_string();
-    let failed = |error| StartError::Accounts { store: name(), error };
-    let Opened { store, doubts, .. } = opened;
-    if !doubts.is_empty() {
-        tracing::warn!(
-            store = name(),
-            error = doubts.join("; "),
-            "the store may lose what it has acknowledged"
-        );
-    }
     check_purpose(&store, purpose, name).await?;
-    Accounts::open_counted(store, keyring, entropy, metrics).await.map_err(failed)
+    let opened = Accounts::open_counted(store, keyring, entropy, metrics).await;
+    opened.map_err(|error| StartError::Accounts { store: name(), error })
 }
 
 async fn check_purpose(

@@ -1,13 +1,22 @@
 //! Moves all accounts to another store: copies them while this one serves, closes this one, copies what has changed since,
 //! and opens the other. Must never let both take writes, and never open one that is not the same in every row.
+//!
+//! What keeps several who copy, go on and give up from each other: every change of a fence is a swap from the very mark
+//! that was read; a run writes to the target only while its own mark is there; it opens the target only after the source
+//! was closed in its own name; and whoever opens the source again has read its mark before he takes the target's away.
 
+mod copy_error;
 mod merge;
+
+pub use copy_error::CopyError;
 
 use super::update::{Accounts, UpdateError};
 use crate::entropy::random_number;
-use crate::store::{Fence, StoreError, SwapOutcome, claim_property, fence_of};
+use crate::store::{Fence, Store, StoreError, SwapOutcome, claim_property, fence_of};
+use einmal_core::Entropy;
 use einmal_core::account::AccountId;
-use merge::{Pass, pass};
+use merge::Pass;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -44,236 +53,262 @@ pub struct CopyReport {
     pub closed: Duration,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum CopyError {
-    #[error(transparent)]
-    Update(#[from] UpdateError),
-    #[error("the target has accounts, and they are not those of an unfinished copy")]
-    InUse,
-    #[error("the target is an unfinished copy of {0}; --resume goes on with it")]
-    Unfinished(String),
-    #[error("{0} in the source, which goes on serving; `einmal store check` tells more")]
-    Damaged(Faults),
-    #[error("source and target are the same store")]
-    Same,
-    #[error("the source is closed: {0}")]
-    Gone(Fence),
-    #[error("the target is closed: {0}")]
-    TargetGone(Fence),
-    #[error("somebody else writes to the target, or goes on with the copy")]
-    Disturbed,
-    #[error("source and target are not the same after the copy")]
-    Different,
-    #[error("the target has taken over, which cannot be taken back; to move back, copy it to a new store")]
-    TakenOver,
-    #[error("no copy is under way")]
-    NotUnderWay,
-    #[error(
-        "{error}\nthe source may stay closed, for the target may have taken over: once both answer, go on with --resume or \
-         give up with --cancel"
-    )]
-    LeftClosed { error: Box<CopyError> },
+/// One of the two stores, with its name for messages and fences, which holds no secrets.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    pub accounts: &'a Accounts,
+    pub name: &'a str,
 }
 
-/// A number of accounts that do not open.
-#[derive(Debug)]
-pub struct Faults(u64);
+impl Side<'_> {
+    fn store(&self) -> &dyn Store {
+        self.accounts.store().as_ref()
+    }
 
-impl std::fmt::Display for Faults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            1 => f.write_str("1 account does not open"),
-            count => write!(f, "{count} accounts do not open"),
+    async fn fence(&self) -> Result<Option<Fence>, CopyError> {
+        Ok(fence_of(self.store()).await?)
+    }
+
+    /// Of a store, so that it is known again.
+    async fn identity(&self) -> Result<u64, CopyError> {
+        let drawn = draw(self.accounts.entropy().as_ref())?.to_be_bytes();
+        let found = claim_property(self.store(), IDENTITY, drawn.into()).await?;
+        let damaged = |_| StoreError::Damaged(format!("{}: its identity is no number", self.name));
+        Ok(u64::from_be_bytes(found.as_slice().try_into().map_err(damaged)?))
+    }
+
+    async fn swap(&self, from: Option<Fence>, to: Option<Fence>) -> Result<(), CopyError> {
+        match self.store().swap_fence(from, to).await? {
+            SwapOutcome::Swapped => Ok(()),
+            SwapOutcome::Conflict => Err(CopyError::Disturbed),
         }
     }
 }
 
-impl From<StoreError> for CopyError {
-    fn from(error: StoreError) -> Self {
-        Self::Update(error.into())
-    }
-}
-
-/// Of a store, so that a closed one knows where its accounts are.
 const IDENTITY: &str = "identity";
 
-/// From one store to another under the same keyring, both opened so that a fence does not hold this up.
+fn draw(entropy: &dyn Entropy) -> Result<u64, CopyError> {
+    Ok(random_number(entropy).map_err(UpdateError::from)?)
+}
+
+/// One run, from one store to another under the same keyring.
 pub struct Copy<'a> {
-    source: &'a Accounts,
-    target: &'a Accounts,
-    source_name: &'a str,
-    /// What the source says once it is closed.
-    moved: Fence,
+    source: Side<'a>,
+    target: Side<'a>,
+    source_identity: u64,
+    target_identity: u64,
+    run: u64,
 }
 
 impl<'a> Copy<'a> {
-    /// The names stand in the fences, and hold no secrets.
-    pub async fn between(
-        source: (&'a Accounts, &'a str),
-        target: (&'a Accounts, &'a str),
-    ) -> Result<Self, CopyError> {
-        let ((source, source_name), (target, target_name)) = (source, target);
-        let drawn = random_number(source.entropy().as_ref()).map_err(UpdateError::from)?;
-        let found = claim_property(target.store().as_ref(), IDENTITY, drawn.to_be_bytes().into()).await?;
-        if source.store().property(IDENTITY).await?.as_ref() == Some(&found) {
+    pub async fn between(source: Side<'a>, target: Side<'a>) -> Result<Self, CopyError> {
+        let (source_identity, target_identity) = (source.identity().await?, target.identity().await?);
+        if source_identity == target_identity {
             return Err(CopyError::Same);
         }
-        let damaged = |_| StoreError::Damaged(format!("{target_name}: its identity is no number"));
-        let identity = u64::from_be_bytes(found.as_slice().try_into().map_err(damaged)?);
-        let moved = Fence::MovedTo { target: target_name.to_owned(), identity };
-        Ok(Self { source, target, source_name, moved })
+        let run = draw(source.accounts.entropy().as_ref())?;
+        Ok(Self { source, target, source_identity, target_identity, run })
     }
 
-    /// Goes through with it. `resume` goes on with a copy that was interrupted. `None` if that was done already.
+    /// The fence that the target has during this run.
+    pub fn mark(&self) -> Fence {
+        let source = self.source.name.to_owned();
+        Fence::CopyOf { source, identity: self.source_identity, run: self.run }
+    }
+
+    /// The one that the source has once this run has closed it.
+    fn moving(&self) -> Fence {
+        let target = self.target.name.to_owned();
+        Fence::MovingTo { target, identity: self.target_identity, run: self.run }
+    }
+
+    /// Goes through with it. `behind` is the target, opened behind [`Copy::mark`]. `resume` goes on with a copy that was
+    /// interrupted. `None` if the target has taken over already.
     pub async fn run(
         &self,
+        behind: Arc<dyn Store>,
         resume: bool,
         mut tell: impl FnMut(CopyNotice<'_>),
     ) -> Result<Option<CopyReport>, CopyError> {
-        let closed = fence_of(self.source.store().as_ref()).await?;
-        let Some(mark) = self.begin(resume, closed.as_ref()).await? else { return Ok(None) };
-        let mut report = CopyReport::default();
+        let closed = self.source.fence().await?;
         if closed.is_none() {
-            for _ in 0..MOST_PASSES {
-                let passed = self.pass(&mut report, &mut tell).await?;
-                if passed.changes() <= FEW {
-                    break;
-                }
-            }
+            // Changes nothing: whoever may not close it learns that here.
+            self.source.swap(None, None).await?;
+        }
+        if !self.begin(resume, closed.as_ref()).await? {
+            return Ok(None);
+        }
+        let mut work = Work { copy: self, behind, report: CopyReport::default() };
+        if let Some(closed) = closed.clone() {
+            // In this run's name, before anything is compared: nobody who closed it earlier opens it any more.
+            self.source.swap(Some(closed), Some(self.moving())).await?;
+        } else {
+            work.approach(&mut tell).await?;
         }
         let closing = Instant::now();
-        let finished = match self.close(closed).await {
-            Ok(()) => {
-                tell(CopyNotice::Closing);
-                self.finish(&mark, &mut report, &mut tell).await
-            }
-            Err(error) => Err(error),
-        };
-        report.closed = closing.elapsed();
-        match finished {
-            Ok(()) => Ok(Some(report)),
-            Err(error) => match self.reopen(&mark).await {
-                Ok(()) => {
-                    tell(CopyNotice::OpenAgain);
-                    Err(error)
-                }
-                Err(_) => Err(CopyError::LeftClosed { error: Box::new(error) }),
-            },
+        if closed.is_none()
+            && let Err(error) = self.source.swap(None, Some(self.moving())).await
+        {
+            return Err(self.reopened(error, None, &mut tell).await);
         }
+        tell(CopyNotice::Closing);
+        if let Err(error) = work.compare(&mut tell).await {
+            return Err(self.reopened(error, None, &mut tell).await);
+        }
+        if let Err(error) = self.target.swap(Some(self.mark()), None).await {
+            // It may have happened.
+            return Err(self.reopened(error, Some(self.mark()), &mut tell).await);
+        }
+        work.report.closed = closing.elapsed();
+        // Whoever fails here is right in all but the word: the next one who asks writes it.
+        let _ = self.settle().await;
+        Ok(Some(work.report))
     }
 
     /// Lets the source serve again after a copy that did not come to its end. The target stays closed.
     pub async fn cancel(&self) -> Result<(), CopyError> {
-        if let Some(mark @ Fence::CopyOf { .. }) = fence_of(self.target.store().as_ref()).await? {
-            return self.reopen(&mark).await;
+        let closed = self.source.fence().await?;
+        match &closed {
+            None => {}
+            Some(Fence::MovingTo { identity, .. }) if *identity == self.target_identity => {}
+            Some(Fence::MovedTo { .. }) => return Err(CopyError::TakenOver),
+            Some(other) => return Err(CopyError::Gone(other.clone())),
         }
-        match fence_of(self.source.store().as_ref()).await? {
-            Some(_) => Err(CopyError::TakenOver),
-            None => Err(CopyError::NotUnderWay),
+        match self.target.fence().await? {
+            Some(mark @ Fence::CopyOf { identity, .. }) if identity == self.source_identity => {
+                self.take_away(mark).await?;
+            }
+            None if closed.is_some() => {
+                self.settle().await?;
+                return Err(CopyError::TakenOver);
+            }
+            _ => return Err(CopyError::NotUnderWay),
         }
+        // Also where it is open: an earlier closing that was never answered may be on its way.
+        self.source.swap(closed, None).await
     }
 
-    /// Closes the target to everybody else. `None` if it serves already.
-    async fn begin(&self, resume: bool, closed: Option<&Fence>) -> Result<Option<Fence>, CopyError> {
-        let target = self.target.store().as_ref();
-        let found = fence_of(target).await?;
-        let is_empty = target.ids(None, 1).await?.is_empty();
-        match (&found, closed) {
-            (_, Some(closed)) if !self.is_moved(closed) => return Err(CopyError::Gone(closed.clone())),
-            (Some(Fence::CopyOf { source, .. }), _) if !resume => {
-                return Err(CopyError::Unfinished(source.clone()));
-            }
-            (Some(gone @ Fence::MovedTo { .. }), _) => return Err(CopyError::TargetGone(gone.clone())),
-            (None, Some(_)) if resume && !is_empty => return Ok(None),
-            (None, Some(closed)) => return Err(CopyError::Gone(closed.clone())),
-            (None, None) if !is_empty => return Err(CopyError::InUse),
-            (Some(Fence::CopyOf { .. }), _) | (None, None) => {}
+    /// Closes the target to everybody but this run. `false` if it serves already.
+    async fn begin(&self, resume: bool, closed: Option<&Fence>) -> Result<bool, CopyError> {
+        let found = self.target.fence().await?;
+        let is_empty = self.target.store().ids(None, 1).await?.is_empty();
+        let is_ours = |identity: u64| identity == self.source_identity;
+        match (closed, &found) {
+            (Some(Fence::MovingTo { identity, .. }), _) if *identity == self.target_identity => {}
+            (Some(Fence::MovedTo { .. }), None) if resume && !is_empty => return Ok(false),
+            (Some(closed), _) => return Err(CopyError::Gone(closed.clone())),
+            (None, _) => {}
         }
-        let mark = self.new_mark()?;
+        match &found {
+            Some(Fence::CopyOf { source, identity, .. }) if !resume || !is_ours(*identity) => {
+                return Err(CopyError::Unfinished { of: source.clone(), is_ours: is_ours(*identity) });
+            }
+            Some(Fence::CopyOf { .. }) => {}
+            Some(gone) => return Err(CopyError::TargetGone(gone.clone())),
+            None if closed.is_some() && !is_empty => {
+                self.settle().await?;
+                return Ok(false);
+            }
+            None if closed.is_some() => return Err(CopyError::Lost),
+            None if !is_empty => return Err(CopyError::InUse),
+            None => {}
+        }
         let was_open = found.is_none();
-        change(self.target, found, Some(mark.clone())).await?;
+        self.target.swap(found, Some(self.mark())).await?;
         // An account may have come into being before it was closed.
-        if was_open && !target.ids(None, 1).await?.is_empty() {
-            change(self.target, Some(mark), None).await?;
+        if was_open && !self.target.store().ids(None, 1).await?.is_empty() {
+            self.target.swap(Some(self.mark()), None).await?;
             return Err(CopyError::InUse);
         }
-        Ok(Some(mark))
+        Ok(true)
     }
 
-    /// Whether the source was closed for this target.
-    fn is_moved(&self, closed: &Fence) -> bool {
-        match (closed, &self.moved) {
-            (Fence::MovedTo { identity, .. }, Fence::MovedTo { identity: wanted, .. }) => identity == wanted,
-            _ => false,
-        }
-    }
-
-    async fn close(&self, closed: Option<Fence>) -> Result<(), CopyError> {
-        match closed {
-            Some(_) => Ok(()),
-            None => change(self.source, None, Some(self.moved.clone())).await,
-        }
-    }
-
-    /// With the source closed: the rest, a look at everything, and the handover.
-    async fn finish(
+    /// After a failure with the source closed in this run's name, or perhaps closed. If the target may have been opened,
+    /// `mark` is what must still be there.
+    async fn reopened(
         &self,
-        mark: &Fence,
-        report: &mut CopyReport,
+        error: CopyError,
+        mark: Option<Fence>,
         tell: &mut impl FnMut(CopyNotice<'_>),
-    ) -> Result<(), CopyError> {
-        self.pass(report, tell).await?;
-        let last = self.pass(report, tell).await?;
-        if last.changes() > 0 {
-            return Err(CopyError::Different);
-        }
-        report.accounts = last.accounts;
-        change(self.target, Some(mark.clone()), None).await
-    }
-
-    /// First the target gets another mark, so that nobody can finish this copy any more.
-    async fn reopen(&self, mark: &Fence) -> Result<(), CopyError> {
-        change(self.target, Some(mark.clone()), Some(self.new_mark()?)).await?;
-        self.open_source().await
-    }
-
-    async fn open_source(&self) -> Result<(), CopyError> {
-        match fence_of(self.source.store().as_ref()).await? {
-            None => Ok(()),
-            Some(closed) if self.is_moved(&closed) => change(self.source, Some(closed), None).await,
-            Some(closed) => Err(CopyError::Gone(closed)),
+    ) -> CopyError {
+        let reopening = async {
+            if let Some(mark) = mark {
+                self.take_away(mark).await?;
+            }
+            match self.source.swap(Some(self.moving()), None).await {
+                // The closing did not happen; and if it was only late, it comes before this.
+                Err(CopyError::Disturbed) => self.source.swap(None, None).await,
+                done => done,
+            }
+        };
+        match reopening.await {
+            Ok(()) => {
+                tell(CopyNotice::OpenAgain);
+                error
+            }
+            Err(_) => CopyError::LeftClosed { error: Box::new(error) },
         }
     }
 
-    fn new_mark(&self) -> Result<Fence, CopyError> {
-        let run = random_number(self.source.entropy().as_ref()).map_err(UpdateError::from)?;
-        Ok(Fence::CopyOf { source: self.source_name.to_owned(), run })
+    /// Nobody can finish the copy that had this mark.
+    async fn take_away(&self, mark: Fence) -> Result<(), CopyError> {
+        let (source, identity) = (self.source.name.to_owned(), self.source_identity);
+        let run = draw(self.source.accounts.entropy().as_ref())?;
+        self.target.swap(Some(mark), Some(Fence::CopyOf { source, identity, run })).await
     }
 
-    async fn pass(
-        &self,
-        report: &mut CopyReport,
-        tell: &mut impl FnMut(CopyNotice<'_>),
-    ) -> Result<Pass, CopyError> {
-        let passed = pass(self.source, self.target, tell).await?;
-        report.copied += passed.copied;
-        report.deleted += passed.deleted;
-        if passed.damaged > 0 { Err(CopyError::Damaged(Faults(passed.damaged))) } else { Ok(passed) }
+    /// Of a target that serves: its source is never to be asked again.
+    async fn settle(&self) -> Result<(), CopyError> {
+        let Some(closed @ Fence::MovingTo { .. }) = self.source.fence().await? else { return Ok(()) };
+        let target = self.target.name.to_owned();
+        self.source.swap(Some(closed), Some(Fence::MovedTo { target })).await
     }
 }
 
-async fn change(of: &Accounts, from: Option<Fence>, to: Option<Fence>) -> Result<(), CopyError> {
-    match of.store().swap_fence(from, to).await? {
-        SwapOutcome::Swapped => Ok(()),
-        SwapOutcome::Conflict => Err(CopyError::Disturbed),
+/// What a run does row by row.
+struct Work<'a> {
+    copy: &'a Copy<'a>,
+    behind: Arc<dyn Store>,
+    report: CopyReport,
+}
+
+impl Work<'_> {
+    /// While the source serves.
+    async fn approach(&mut self, tell: &mut impl FnMut(CopyNotice<'_>)) -> Result<(), CopyError> {
+        for _ in 0..MOST_PASSES {
+            if self.pass(tell).await?.changes() <= FEW {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// While it is closed: the rest, and a look at everything.
+    async fn compare(&mut self, tell: &mut impl FnMut(CopyNotice<'_>)) -> Result<(), CopyError> {
+        self.pass(tell).await?;
+        let last = self.pass(tell).await?;
+        if last.changes() > 0 {
+            return Err(CopyError::Different);
+        }
+        self.report.accounts = last.accounts;
+        // Keys may have been changed meanwhile: the target must open with those that are left.
+        Ok(self.copy.target.accounts.reseal_check_value(self.behind.as_ref()).await?)
+    }
+
+    async fn pass(&mut self, tell: &mut impl FnMut(CopyNotice<'_>)) -> Result<Pass, CopyError> {
+        let passed = merge::pass(self.copy.source.accounts, self.behind.as_ref(), tell).await?;
+        self.report.copied += passed.copied;
+        self.report.deleted += passed.deleted;
+        if passed.damaged > 0 { Err(CopyError::Damaged { count: passed.damaged }) } else { Ok(passed) }
     }
 }
 
 /// Lets a store serve again that was closed for a target which is lost. Whoever says so must know that it will never
 /// serve.
-pub async fn reopen_without_target(source: &Accounts) -> Result<(), CopyError> {
-    match fence_of(source.store().as_ref()).await? {
-        Some(closed @ Fence::MovedTo { .. }) => change(source, Some(closed), None).await,
+pub async fn reopen_without_target(source: Side<'_>) -> Result<(), CopyError> {
+    match source.fence().await? {
+        Some(closed @ Fence::MovingTo { .. }) => source.swap(Some(closed), None).await,
+        Some(Fence::MovedTo { .. }) => Err(CopyError::TakenOver),
         Some(closed) => Err(CopyError::Gone(closed)),
         None => Err(CopyError::NotUnderWay),
     }

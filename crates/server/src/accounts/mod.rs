@@ -28,7 +28,7 @@ mod update;
 
 pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
-pub use copy::{Copy, CopyError, CopyNotice, CopyReport, reopen_without_target};
+pub use copy::{Copy, CopyError, CopyNotice, CopyReport, Side, reopen_without_target};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
     PendingDescription,

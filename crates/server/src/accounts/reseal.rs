@@ -4,7 +4,7 @@
 use super::envelope::resealed;
 use super::rows::Row;
 use super::update::{Accounts, CHECK_VALUE, UpdateError};
-use crate::store::{KeyId, SealedAccount, Swap, SwapOutcome};
+use crate::store::{KeyId, SealedAccount, Store, Swap, SwapOutcome};
 use einmal_core::account::AccountId;
 use std::collections::BTreeSet;
 
@@ -50,19 +50,19 @@ impl Accounts {
             (pass.tell)(ResealNotice::Progress(&pass.report));
         }
         let report = pass.report;
-        self.reseal_check_value().await?;
+        self.reseal_check_value(self.store().as_ref()).await?;
         Ok(report)
     }
 
     /// Last, so that a keyring without the old key opens the store only when no row needs it.
-    async fn reseal_check_value(&self) -> Result<(), UpdateError> {
+    pub(super) async fn reseal_check_value(&self, store: &dyn Store) -> Result<(), UpdateError> {
         for _ in 0..MAX_ROUNDS {
-            let found = self.store().property(CHECK_VALUE).await?;
+            let found = store.property(CHECK_VALUE).await?;
             let keyring = self.keyring().current();
             let value = keyring
                 .resealed_check_value(found.as_deref().unwrap_or_default(), self.entropy().as_ref())?;
             let Some(value) = value else { return Ok(()) };
-            if self.store().swap_property(CHECK_VALUE, found, value).await? == SwapOutcome::Swapped {
+            if store.swap_property(CHECK_VALUE, found, value).await? == SwapOutcome::Swapped {
                 return Ok(());
             }
         }

@@ -1,11 +1,13 @@
 //! `einmal store copy`: all accounts to another store, which then serves in place of this one.
 
 use super::{ConfigFile, Failure, complain, progress, refuse_absent, refused, say};
-use crate::accounts::{Accounts, Copy, CopyNotice, CopyReport, reopen_without_target};
-use crate::config::{self, Administration, Document, Environment};
+use crate::accounts::{Accounts, Copy, CopyNotice, CopyReport, Side, reopen_without_target};
+use crate::config::{self, Administration, Document, Engine, Environment};
 use crate::entropy::SystemEntropy;
+use crate::metrics::Metrics;
 use crate::process;
-use crate::run::{Purpose, open_accounts_behind_fence};
+use crate::run::{Purpose, open_accounts_to_move};
+use crate::store::open_behind_fence;
 use clap::Args;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
@@ -42,29 +44,40 @@ pub(super) struct CopyCommand {
 impl CopyCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let config = self.config.open()?.administration()?;
-        let target = self.target()?;
+        let target = self.target(&config.store)?;
         process::harden();
         refuse_absent(&config.store.engine)?;
+        if (self.resume || self.cancel) && !self.target_is_lost {
+            // A new one would have nothing of what it is asked for.
+            refuse_absent(&target.engine)?;
+        }
         let runtime = tokio::runtime::Runtime::new().map_err(refused)?;
         runtime.block_on(self.work(&config, &target))
     }
 
     async fn work(&self, config: &Administration, target: &config::Store) -> Result<(), Failure> {
-        let source = open(&config.store, config).await?;
         let (source_name, target_name) = (config.store.engine.to_string(), target.engine.to_string());
+        let (source, _) = open(&config.store, config).await?;
+        let here = Side { accounts: &source, name: &source_name };
         if self.target_is_lost {
-            reopen_without_target(&source).await.map_err(refused)?;
+            reopen_without_target(here).await.map_err(refused)?;
             return say(format_args!("{source_name}: serves again"));
         }
-        let target = open(target, config).await?;
-        let copy = Copy::between((&source, &source_name), (&target, &target_name)).await;
-        let copy = copy.map_err(refused)?;
+        let (accounts, doubts) = open(target, config).await?;
+        for doubt in doubts {
+            complain(format_args!("{target_name}: warning: it may lose what it has acknowledged: {doubt}"));
+        }
+        let there = Side { accounts: &accounts, name: &target_name };
+        let copy = Copy::between(here, there).await.map_err(refused)?;
         if self.cancel {
             copy.cancel().await.map_err(refused)?;
             return say(format_args!("{source_name}: serves again; {target_name} does not"));
         }
+        let metrics = Metrics::default();
+        let behind =
+            open_behind_fence(&target.engine, &copy.mark(), &metrics.store).await.map_err(refused)?;
         let bar = progress::bar(count(&source).await?, progress::ACCOUNTS);
-        let done = copy.run(self.resume, |notice| show(&notice, &bar, &source_name)).await;
+        let done = copy.run(behind, self.resume, |notice| show(&notice, &bar, &source_name)).await;
         bar.finish_and_clear();
         let Some(CopyReport { accounts, copied, deleted, closed }) = done.map_err(refused)? else {
             return say(format_args!("{target_name}: has taken over already, nothing to do"));
@@ -76,8 +89,9 @@ impl CopyCommand {
         ))
     }
 
-    /// Read as a configuration would be that has nothing else; relative paths start where the command was called.
-    fn target(&self) -> Result<config::Store, Failure> {
+    /// Read as a configuration would be that has nothing else; relative paths start where the command was called. It must
+    /// not promise less than the source does.
+    fn target(&self, source: &config::Store) -> Result<config::Store, Failure> {
         let url = ("EINMAL__STORE__URL", self.to.as_str());
         let file = self.to_password_file.as_ref().map(|file| file.display().to_string());
         let environment = match &file {
@@ -85,13 +99,17 @@ impl CopyCommand {
             None => Environment::from([url]),
         };
         let store = Document::open(None, environment).and_then(|document| document.store());
-        store.map_err(|error| Failure::Usage(format!("--to: {}", error.messages())))
+        let mut store = store.map_err(|error| Failure::Usage(format!("--to: {}", error.messages())))?;
+        if let (Engine::Postgres(source), Engine::Postgres(target)) = (&source.engine, &mut store.engine) {
+            target.require_synchronous = source.require_synchronous;
+        }
+        Ok(store)
     }
 }
 
-async fn open(store: &config::Store, config: &Administration) -> Result<Accounts, Failure> {
+async fn open(store: &config::Store, config: &Administration) -> Result<(Accounts, Vec<String>), Failure> {
     let entropy = Arc::new(SystemEntropy);
-    let opened = open_accounts_behind_fence(store, &config.keyring, Purpose::Service, entropy);
+    let opened = open_accounts_to_move(store, &config.keyring, Purpose::Service, entropy);
     opened.await.map_err(refused)
 }
 

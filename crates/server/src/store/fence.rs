@@ -2,14 +2,16 @@
 
 use super::{Store, StoreError};
 
-/// The mark that stands beside the refusal, so that whoever comes later knows why.
+/// The mark that stands beside the refusal, so that whoever comes later knows why. Each number is random.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fence {
-    /// The accounts are in another store now. Its name may change, its identity does not.
-    MovedTo { target: String, identity: u64 },
-    /// A copy of the store of this name that is not finished. The number is of the run that makes it: two must not both
-    /// believe that they finish it.
-    CopyOf { source: String, run: u64 },
+    /// A copy of another store that is not finished. `run` is of those who make it: what they write is written only while
+    /// this is the mark, so that nobody goes on who was given up.
+    CopyOf { source: String, identity: u64, run: u64 },
+    /// Its accounts go to another store, in this run. Which of the two serves next is open.
+    MovingTo { target: String, identity: u64, run: u64 },
+    /// Its accounts are in another store, which serves.
+    MovedTo { target: String },
 }
 
 /// What is kept where properties are.
@@ -18,18 +20,27 @@ pub(super) const PROPERTY: &str = "fence";
 impl Fence {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::MovedTo { target, identity } => format!("moved-to {identity:016x} {target}").into_bytes(),
-            Self::CopyOf { source, run } => format!("copy-of {run:016x} {source}").into_bytes(),
+            Self::CopyOf { source, identity, run } => format!("copy-of {identity:016x} {run:016x} {source}"),
+            Self::MovingTo { target, identity, run } => {
+                format!("moving-to {identity:016x} {run:016x} {target}")
+            }
+            Self::MovedTo { target } => format!("moved-to {target}"),
         }
+        .into_bytes()
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut words = std::str::from_utf8(bytes).ok()?.splitn(3, ' ');
-        let (kind, number, name) = (words.next()?, words.next()?, words.next()?.to_owned());
-        let number = u64::from_str_radix(number, 16).ok()?;
+        let (kind, rest) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
+        if kind == "moved-to" {
+            return Some(Self::MovedTo { target: rest.to_owned() });
+        }
+        let mut words = rest.splitn(3, ' ');
+        let mut number = || u64::from_str_radix(words.next()?, 16).ok();
+        let (identity, run) = (number()?, number()?);
+        let name = words.next()?.to_owned();
         match kind {
-            "moved-to" => Some(Self::MovedTo { target: name, identity: number }),
-            "copy-of" => Some(Self::CopyOf { source: name, run: number }),
+            "copy-of" => Some(Self::CopyOf { source: name, identity, run }),
+            "moving-to" => Some(Self::MovingTo { target: name, identity, run }),
             _ => None,
         }
     }
@@ -38,8 +49,10 @@ impl Fence {
 impl std::fmt::Display for Fence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::MovedTo { target, .. } => write!(f, "its accounts were moved to {target}"),
             Self::CopyOf { source, .. } => write!(f, "it is an unfinished copy of {source}"),
+            Self::MovingTo { target, .. } | Self::MovedTo { target } => {
+                write!(f, "its accounts were moved to {target}")
+            }
         }
     }
 }
@@ -57,14 +70,15 @@ mod tests {
 
     #[test]
     fn a_fence_is_read_as_it_was_written() {
-        let run = 0x0012_3456_789a_bcde;
+        let (identity, run) = (0x0012_3456_789a_bcde, u64::MAX);
         for fence in [
-            Fence::MovedTo { target: "postgres://db.example.com:5432/einmal".to_owned(), identity: run },
-            Fence::CopyOf { source: "a path/with spaces.db".to_owned(), run },
+            Fence::CopyOf { source: "a path/with spaces.db".to_owned(), identity, run },
+            Fence::MovingTo { target: "postgres://db.example.com:5432/einmal".to_owned(), identity, run },
+            Fence::MovedTo { target: "a path/with spaces.db".to_owned() },
         ] {
             assert_eq!(Fence::parse(&fence.to_bytes()), Some(fence));
         }
-        for text in ["", "moved-to", "copy-of 1", "copy-of x y", "gone 1 x"] {
+        for text in ["", "moved-to", "copy-of 1 2", "copy-of x 1 y", "gone 1 1 x"] {
             assert_eq!(Fence::parse(text.as_bytes()), None, "{text}");
         }
     }

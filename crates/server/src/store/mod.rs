@@ -127,8 +127,8 @@ pub trait Store: Send + Sync {
         value: Vec<u8>,
     ) -> StoreFuture<'_, SwapOutcome>;
 
-    /// Closes the store to everybody who has not opened it behind its fence, or opens it again, if its fence is `expected`. When
-    /// it returns `Swapped`, a write that was not refused has been committed; reading goes on.
+    /// Closes the store to everybody who has not opened it behind this very fence, or opens it again, if its fence is
+    /// `expected`. When it returns, every write that was begun before is committed or will be refused; reading goes on.
     fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome>;
 
     /// Whether a write can be committed right now, by committing one that changes nothing.

@@ -2,7 +2,7 @@
 
 use super::postgres::{self, PostgresStore};
 use super::sqlite::{self, SqliteStore};
-use super::{Migration, Schema, Store};
+use super::{Fence, Migration, Schema, Store};
 use crate::config::Engine;
 use crate::metrics::StoreMetrics;
 use std::sync::Arc;
@@ -47,17 +47,15 @@ impl From<PostgresStore> for Opened {
     }
 }
 
-/// The same, for whoever closes stores to others.
+/// For whoever has closed the store to others with this fence: it takes writes while that is its fence, and only then.
 pub async fn open_behind_fence(
     engine: &Engine,
-    migration: Migration,
+    fence: &Fence,
     metrics: &StoreMetrics,
-) -> Result<Opened, OpenError> {
+) -> Result<Arc<dyn Store>, OpenError> {
     Ok(match engine {
-        Engine::Sqlite(path) => SqliteStore::open_behind_fence(path, migration, metrics)?.into(),
-        Engine::Postgres(server) => {
-            PostgresStore::open_behind_fence(server, migration, metrics).await?.into()
-        }
+        Engine::Sqlite(path) => Arc::new(SqliteStore::open_behind_fence(path, fence, metrics)?),
+        Engine::Postgres(server) => Arc::new(PostgresStore::open_behind_fence(server, fence, metrics).await?),
     })
 }
 

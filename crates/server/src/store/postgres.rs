@@ -64,25 +64,25 @@ impl PostgresStore {
         migration: Migration,
         metrics: &StoreMetrics,
     ) -> Result<Self, OpenError> {
-        Self::open_as(server, migration, metrics, false).await
+        Self::open_as(server, migration, metrics, None).await
     }
 
-    /// The same, for whoever has closed the store to others.
+    /// For whoever has closed it to others with this fence: it takes writes while that is its fence, and only then.
     pub async fn open_behind_fence(
         server: &Postgres,
-        migration: Migration,
+        fence: &Fence,
         metrics: &StoreMetrics,
     ) -> Result<Self, OpenError> {
-        Self::open_as(server, migration, metrics, true).await
+        Self::open_as(server, Migration::Refuse, metrics, Some(fence.clone())).await
     }
 
     async fn open_as(
         server: &Postgres,
         migration: Migration,
         metrics: &StoreMetrics,
-        passes_fence: bool,
+        pass: Option<Fence>,
     ) -> Result<Self, OpenError> {
-        let connector = Arc::new(Connector::new(server, passes_fence)?);
+        let connector = Arc::new(Connector::new(server, pass)?);
         let (writes, write_queue) = batch::queue(metrics.writes.clone());
         let (reads, read_queue) = batch::queue(metrics.reads.clone());
         let (report, found) = oneshot::channel();
@@ -163,7 +163,7 @@ async fn begin(
     migration: Migration,
 ) -> Result<(Found, Option<(Writer, Reader)>), OpenError> {
     let session = connector.connect_plainly().await?;
-    let doubts = durability::doubts(&session).await;
+    let doubts = durability::doubts(&session, connector.requires_synchronous()).await;
     let doubts = doubts.map_err(|failure| OpenError::failed(&connector.name, &failure))?;
     if connector.requires_synchronous() && !doubts.is_empty() {
         return Err(OpenError::NotSynchronous { store: connector.name.clone(), reasons: doubts.join("; ") });

@@ -23,6 +23,7 @@ use super::{
 use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
+use fence::Pass;
 use gate::Gate;
 use link::{Link, serve};
 use std::path::{self, Path, PathBuf};
@@ -58,23 +59,19 @@ impl SqliteStore {
         migration: Migration,
         metrics: &StoreMetrics,
     ) -> Result<Self, OpenError> {
-        Self::open_as(path, migration, metrics, false)
+        Self::open_as(path, migration, metrics, Pass::default())
     }
 
-    /// The same, for whoever has closed the store to others.
-    pub fn open_behind_fence(
-        path: &Path,
-        migration: Migration,
-        metrics: &StoreMetrics,
-    ) -> Result<Self, OpenError> {
-        Self::open_as(path, migration, metrics, true)
+    /// For whoever has closed it to others with this fence: it takes writes while that is its fence, and only then.
+    pub fn open_behind_fence(path: &Path, fence: &Fence, metrics: &StoreMetrics) -> Result<Self, OpenError> {
+        Self::open_as(path, Migration::Refuse, metrics, Pass::of(fence))
     }
 
     fn open_as(
         path: &Path,
         migration: Migration,
         metrics: &StoreMetrics,
-        passes_fence: bool,
+        pass: Pass,
     ) -> Result<Self, OpenError> {
         // Absolute, so that a name such as `file:…` or `:memory:` means a file, here as for SQLite.
         let path = path::absolute(path).map_err(|error| OpenError::io(path, error))?;
@@ -100,7 +97,7 @@ impl SqliteStore {
         let file = path.clone();
         store.workers.push(spawn("einmal-store-writer", move || {
             serve(&mut write_queue, &file, Some(first), again, |link, queue, group| {
-                writer::session(link, passes_fence, &mut log, queue, group)
+                writer::session(link, &pass, &mut log, queue, group)
             });
         })?);
         let file = path.clone();

@@ -1,6 +1,7 @@
 //! Makes connections: to the first of the hosts that takes writes, with the settings that promises rest on. Must never
 //! hand out one that lacks them.
 
+use super::super::Fence;
 use super::durability;
 use super::failure::{Failure, chain};
 use super::fence;
@@ -47,17 +48,22 @@ pub(super) struct Connector {
     tls: Tls,
     /// As messages name the store.
     pub(super) name: String,
-    passes_fence: bool,
+    pass: Option<Fence>,
 }
 
 impl Connector {
-    pub(super) fn new(server: &Postgres, passes_fence: bool) -> Result<Self, OpenError> {
+    pub(super) fn new(server: &Postgres, pass: Option<Fence>) -> Result<Self, OpenError> {
         let name = server.to_string();
-        Ok(Self { tls: Tls::new(&server.tls)?, name, server: server.clone(), passes_fence })
+        Ok(Self { tls: Tls::new(&server.tls)?, name, server: server.clone(), pass })
     }
 
     pub(super) fn connections(&self) -> usize {
         self.server.connections
+    }
+
+    /// The fence behind which it writes.
+    pub(super) fn pass(&self) -> Option<&Fence> {
+        self.pass.as_ref()
     }
 
     pub(super) fn requires_synchronous(&self) -> bool {
@@ -68,7 +74,7 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Session, OpenError> {
         let session = self.connect_plainly().await?;
         if self.server.require_synchronous {
-            let doubts = durability::doubts(&session).await;
+            let doubts = durability::doubts(&session, true).await;
             let doubts = doubts.map_err(|failure| OpenError::failed(&self.name, &failure))?;
             if !doubts.is_empty() {
                 return Err(OpenError::NotSynchronous {
@@ -105,8 +111,9 @@ impl Connector {
         })?;
         let session = Session::new(client, connection);
         session.ask(soon(), |client| client.batch_execute(SETTINGS)).await?;
-        if self.passes_fence {
-            session.ask(soon(), |client| client.batch_execute(fence::PASS)).await?;
+        if let Some(fence) = &self.pass {
+            let pass = fence::pass(fence);
+            session.ask(soon(), |client| client.batch_execute(&pass)).await?;
         }
         let question = format!("SELECT {SETTLED}");
         let answer = session.ask(soon(), |client| client.simple_query(&question)).await?;

@@ -14,7 +14,7 @@ const QUESTION: &str = "SELECT current_setting('fsync', true), current_setting('
     (SELECT count(*) FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup')";
 
 /// What may make it lose an acknowledged commit, in words; empty if nothing is known to.
-pub(super) async fn doubts(session: &Session) -> Result<Vec<String>, Failure> {
+pub(super) async fn doubts(session: &Session, is_required: bool) -> Result<Vec<String>, Failure> {
     let answer = session.ask(Instant::now() + DEADLINE, |client| client.query_one(QUESTION, &[])).await;
     let row = match answer {
         Ok(row) => row,
@@ -32,9 +32,10 @@ pub(super) async fn doubts(session: &Session) -> Result<Vec<String>, Failure> {
         doubts.push("full_page_writes is off: a crash of the machine may damage tables".to_owned());
     }
     let standbys: i64 = row.try_get(3)?;
-    if standbys > 0 && setting(2)?.is_some_and(|names| names.trim().is_empty()) {
+    // A standby may be away for the moment, and some tools empty the setting just then.
+    if (standbys > 0 || is_required) && setting(2)?.is_some_and(|names| names.trim().is_empty()) {
         doubts.push(format!(
-            "synchronous_standby_names is empty and there are standbys ({standbys}): a failover loses commits"
+            "synchronous_standby_names is empty (standbys: {standbys}): a failover loses commits"
         ));
     }
     Ok(doubts)

@@ -8,31 +8,53 @@ use super::failure::Failure;
 use super::session::Session;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-/// For all attempts: each waits for a lock for up to a second.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// For all attempts.
+const DEADLINE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Of a session that may write nevertheless.
-pub(super) const PASS: &str = "SET einmal.passes_fence = 'on'";
+/// An autovacuum gives way to whoever has waited for `deadlock_timeout`, which is a second: so longer than that.
+const PATIENCE: &str = "SET lock_timeout = '5s'";
 
 const TABLES: [&str; 3] = ["guard", "vault", "property"];
 
 /// Waits for all who write, and lets nobody begin to. A statement has its locks before it takes its snapshot, so that
 /// whoever waited sees the fence. Reading goes on, that of a backup, too.
 const LOCK: &str = "LOCK TABLE guard, vault, property IN SHARE ROW EXCLUSIVE MODE";
+const OWNS: &str = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_catalog.pg_class
+    WHERE oid IN ('guard'::regclass, 'vault'::regclass, 'property'::regclass)";
 const FIND: &str = "SELECT value FROM property WHERE name = $1::bytea";
 const PUT: &str = "INSERT INTO property (name, value) VALUES ($1::bytea, $2::bytea)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const REMOVE: &str = "DELETE FROM property WHERE name = $1::bytea";
 const FENCED_TABLES: &str = "SELECT relname::text FROM pg_catalog.pg_trigger
     JOIN pg_catalog.pg_class ON pg_class.oid = tgrelid
-    JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = current_schema() AND tgname = 'einmal_fence'";
+    WHERE tgrelid IN ('guard'::regclass, 'vault'::regclass, 'property'::regclass) AND tgname = 'einmal_fence'";
+/// Lets pass who shows the mark that is there.
 const FUNCTION: &str =
     "CREATE OR REPLACE FUNCTION einmal_fenced() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    RAISE EXCEPTION 'it takes no writes, for it is a copy or was copied' USING ERRCODE = '55000'; END $$";
+    IF current_setting('einmal.fence_pass', true) IS DISTINCT FROM
+        (SELECT encode(value, 'hex') FROM property WHERE name = 'fence'::bytea) THEN
+        RAISE EXCEPTION 'it takes no writes, for it is a copy or was copied' USING ERRCODE = '55000';
+    END IF;
+    RETURN NULL;
+    END $$";
+
+/// What a session sets to write behind this fence.
+pub(super) fn pass(fence: &Fence) -> String {
+    format!("SET einmal.fence_pass = '{}'", hex(fence))
+}
+
+/// What must hold within each of its writes: it does not write where the fence has gone either.
+pub(super) fn condition(fence: &Fence) -> String {
+    format!(" AND (SELECT value FROM property WHERE name = '{PROPERTY}'::bytea) = '\\x{}'::bytea", hex(fence))
+}
+
+fn hex(fence: &Fence) -> String {
+    fence.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
 
 pub(super) async fn swap(
     connector: &Connector,
@@ -59,8 +81,15 @@ async fn attempt(
     fence: Option<&Fence>,
     deadline: Instant,
 ) -> Result<SwapOutcome, Failure> {
-    for sql in [PASS, "BEGIN", LOCK] {
+    for sql in [PATIENCE, "BEGIN", LOCK] {
         session.ask(deadline, |client| client.batch_execute(sql)).await?;
+    }
+    let owns = session.ask(deadline, |client| client.query_one(OWNS, &[])).await?;
+    if !owns.try_get::<_, bool>(0)? {
+        return Err(Failure::Refused {
+            code: SqlState::INSUFFICIENT_PRIVILEGE,
+            message: "only the role that owns its tables can close it or open it again".to_owned(),
+        });
     }
     let name = PROPERTY.as_bytes();
     let parameters: [&(dyn ToSql + Sync); 1] = [&name];
@@ -69,17 +98,20 @@ async fn attempt(
     if found != expected.map(Fence::to_bytes) {
         return Ok(SwapOutcome::Conflict);
     }
+    let fenced = fenced_tables(session, deadline).await?;
+    let off = switched(&fenced, "DISABLE");
+    session.ask(deadline, |client| client.batch_execute(&off)).await?;
     match fence.map(Fence::to_bytes) {
         Some(mark) => {
             let parameters: [&(dyn ToSql + Sync); 2] = [&name, &mark];
             session.ask(deadline, |client| client.execute(PUT, &parameters)).await?;
+            let on = [FUNCTION.to_owned(), made(&fenced), switched(&fenced, "ENABLE")].join("; ");
+            session.ask(deadline, |client| client.batch_execute(&on)).await?;
         }
         None => {
             session.ask(deadline, |client| client.execute(REMOVE, &parameters)).await?;
         }
     }
-    let change = change(&fenced_tables(session, deadline).await?, fence.is_some());
-    session.ask(deadline, |client| client.batch_execute(&change)).await?;
     session.commit(deadline, |client| client.batch_execute("COMMIT")).await?;
     Ok(SwapOutcome::Swapped)
 }
@@ -90,20 +122,18 @@ async fn fenced_tables(session: &Session, deadline: Instant) -> Result<Vec<Strin
 }
 
 /// A trigger that is not wanted stays and is switched off: to remove it, one would have to wait for all who read.
-fn change(fenced: &[String], is_closing: bool) -> String {
-    let switched = if is_closing { "ENABLE" } else { "DISABLE" };
-    let of_table = |table: &&str| {
-        if fenced.iter().any(|fenced| fenced == table) {
-            return Some(format!("ALTER TABLE {table} {switched} TRIGGER einmal_fence"));
-        }
-        is_closing.then(|| {
-            format!(
-                "CREATE TRIGGER einmal_fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH STATEMENT
-                 WHEN (current_setting('einmal.passes_fence', true) IS DISTINCT FROM 'on')
-                 EXECUTE FUNCTION einmal_fenced()"
-            )
-        })
+fn switched(fenced: &[String], how: &str) -> String {
+    let change = |table| format!("ALTER TABLE {table} {how} TRIGGER einmal_fence");
+    fenced.iter().map(change).collect::<Vec<_>>().join("; ")
+}
+
+fn made(fenced: &[String]) -> String {
+    let missing = TABLES.iter().filter(|table| fenced.iter().all(|fenced| fenced != *table));
+    let create = |table| {
+        format!(
+            "CREATE TRIGGER einmal_fence BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH STATEMENT
+             EXECUTE FUNCTION einmal_fenced()"
+        )
     };
-    let function = is_closing.then(|| FUNCTION.to_owned());
-    function.into_iter().chain(TABLES.iter().filter_map(of_table)).collect::<Vec<_>>().join("; ")
+    missing.map(create).collect::<Vec<_>>().join("; ")
 }

@@ -6,8 +6,10 @@
 //! are locked in the order of their keys: that is what `held` is for, and why its rows are counted first (an array has no
 //! order that a plan has to follow).
 
+use super::super::Fence;
 use super::connect::SETTLED;
 use super::failure::Failure;
+use super::fence;
 use super::session::Session;
 use tokio::time::Instant;
 use tokio::try_join;
@@ -44,39 +46,39 @@ fn places() -> String {
     format!("SELECT array_agg(place), {SETTLED} FROM won")
 }
 
-fn turn_guards() -> String {
+fn turn_guards(let_in: &str) -> String {
     format!(
         "WITH {HELD}, won AS ({TURN}
             FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[]) WITH ORDINALITY
                 AS given (issuer, subject, expected, version, key_id, sealed, place)
-            {TURN_WHERE} RETURNING given.place)
+            {TURN_WHERE}{let_in} RETURNING given.place)
         {}",
         places()
     )
 }
 
-fn turn_both() -> String {
+fn turn_both(let_in: &str) -> String {
     format!(
         "WITH {HELD}, won AS ({TURN}
             FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[],
                 $7::bigint[], $8::bigint[], $9::bytea[]) WITH ORDINALITY
                 AS given (issuer, subject, expected, version, key_id, sealed,
                     vault_version, vault_key_id, vault_sealed, place)
-            {TURN_WHERE}
+            {TURN_WHERE}{let_in}
             RETURNING given.issuer, given.subject, vault_version, vault_key_id, vault_sealed, place),
         {KEEP_VAULT} {}",
         places()
     )
 }
 
-fn birth() -> String {
+fn birth(let_in: &str) -> String {
     format!(
         "WITH born AS (
             INSERT INTO guard (issuer, subject, version, key_id, sealed)
             SELECT issuer, subject, version, key_id, sealed
             FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[])
                 AS given (issuer, subject, version, key_id, sealed)
-            ORDER BY issuer, subject ON CONFLICT DO NOTHING RETURNING issuer, subject),
+            WHERE true{let_in} ORDER BY issuer, subject ON CONFLICT DO NOTHING RETURNING issuer, subject),
         won AS (
             SELECT given.* FROM unnest($1::bytea[], $2::bytea[], $6::bigint[], $7::bigint[], $8::bytea[]) WITH ORDINALITY
                 AS given (issuer, subject, vault_version, vault_key_id, vault_sealed, place)
@@ -86,7 +88,7 @@ fn birth() -> String {
     )
 }
 
-fn delete() -> String {
+fn delete(let_in: &str) -> String {
     format!(
         "WITH held AS MATERIALIZED (
             SELECT 1 FROM unnest($1::bytea[], $2::bytea[]) AS wanted (issuer, subject)
@@ -94,11 +96,11 @@ fn delete() -> String {
             ORDER BY guard.issuer, guard.subject FOR UPDATE OF guard),
         guards AS (
             DELETE FROM guard USING unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS given (issuer, subject, place)
-            WHERE guard.issuer = given.issuer AND guard.subject = given.subject AND (SELECT count(*) FROM held) >= 0
+            WHERE guard.issuer = given.issuer AND guard.subject = given.subject AND (SELECT count(*) FROM held) >= 0{let_in}
             RETURNING place),
         vaults AS (
             DELETE FROM vault USING unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS given (issuer, subject, place)
-            WHERE vault.issuer = given.issuer AND vault.subject = given.subject AND (SELECT count(*) FROM held) >= 0
+            WHERE vault.issuer = given.issuer AND vault.subject = given.subject AND (SELECT count(*) FROM held) >= 0{let_in}
             RETURNING place),
         won AS (SELECT place FROM guards UNION SELECT place FROM vaults)
         {}",
@@ -106,29 +108,35 @@ fn delete() -> String {
     )
 }
 
-const INSERT_PROPERTY: &str = "INSERT INTO property (name, value) VALUES ($1::bytea, $2::bytea)
-    ON CONFLICT DO NOTHING RETURNING 1::bigint AS place";
+const INSERT_PROPERTY: &str = "INSERT INTO property (name, value) SELECT $1::bytea, $2::bytea WHERE true";
+const INSERTED: &str = "ON CONFLICT DO NOTHING RETURNING 1::bigint AS place";
 const UPDATE_PROPERTY: &str =
-    "UPDATE property SET value = $2::bytea WHERE name = $1::bytea AND value = $3::bytea
-    RETURNING 1::bigint AS place";
+    "UPDATE property SET value = $2::bytea WHERE name = $1::bytea AND value = $3::bytea";
+const UPDATED: &str = "RETURNING 1::bigint AS place";
 const PROBE: &str =
     "INSERT INTO property (name, value) VALUES (decode('70726f6265', 'hex'), decode('00', 'hex'))
     ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING 1::bigint AS place";
 
 impl Writes {
-    pub(super) async fn prepare(session: &Session, deadline: Instant) -> Result<Self, Failure> {
-        session.ask(deadline, Self::prepare_all).await
+    /// Those of a `pass` write only while that is the fence.
+    pub(super) async fn prepare(
+        session: &Session,
+        pass: Option<&Fence>,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
+        let let_in = pass.map(fence::condition).unwrap_or_default();
+        session.ask(deadline, |client| Self::prepare_all(client, let_in)).await
     }
 
-    async fn prepare_all(client: &Client) -> Result<Self, Error> {
+    async fn prepare_all(client: &Client, let_in: String) -> Result<Self, Error> {
         let alone = |sql: &str| format!("WITH won AS ({sql}) {}", places());
         let sql = [
-            turn_guards(),
-            turn_both(),
-            birth(),
-            delete(),
-            alone(INSERT_PROPERTY),
-            alone(UPDATE_PROPERTY),
+            turn_guards(&let_in),
+            turn_both(&let_in),
+            birth(&let_in),
+            delete(&let_in),
+            alone(&format!("{INSERT_PROPERTY}{let_in} {INSERTED}")),
+            alone(&format!("{UPDATE_PROPERTY}{let_in} {UPDATED}")),
             alone(PROBE),
         ];
         let [turn_guards, turn_both, birth, delete, insert, update, probe] =

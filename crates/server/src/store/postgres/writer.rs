@@ -41,7 +41,7 @@ impl Worker for Writer {
 
     async fn open(connector: &Connector) -> Result<Self, OpenError> {
         let session = connector.connect().await?;
-        let statements = Writes::prepare(&session, deadline()).await;
+        let statements = Writes::prepare(&session, connector.pass(), deadline()).await;
         let statements = statements.map_err(|failure| OpenError::failed(&connector.name, &failure))?;
         Ok(Self { session, statements, store: connector.name.clone() })
     }

@@ -9,16 +9,42 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 const TABLES: [&str; 3] = ["guard", "vault", "property"];
 const ACTIONS: [&str; 3] = ["insert", "update", "delete"];
 
-/// Whether a connection may write nevertheless. One that does not know the function may not.
-pub(super) fn declare(connection: &Connection, passes: bool) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_scalar_function("einmal_passes_fence", 0, flags, move |_| Ok(passes))
+/// The mark of the fence that a connection writes behind; most have none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pass(Option<Vec<u8>>);
+
+impl Pass {
+    pub(super) fn of(fence: &Fence) -> Self {
+        Self(Some(fence.to_bytes()))
+    }
+
+    /// Shows it to the triggers. A connection that does not know the function is refused as well.
+    pub(super) fn declare(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+        let pass = self.0.clone();
+        connection.create_scalar_function("einmal_fence_pass", 0, flags, move |_| Ok(pass.clone()))
+    }
+
+    /// Within the transaction that writes: whoever has a pass writes behind that fence, and not where it has gone.
+    pub(super) fn is_let_in(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.0.is_none() || found(connection)? == self.0 {
+            return Ok(());
+        }
+        let refused = ffi::Error::new(ffi::SQLITE_CONSTRAINT_TRIGGER);
+        let reason = "its fence is not the one that this program works behind".to_owned();
+        Err(rusqlite::Error::SqliteFailure(refused, Some(reason)))
+    }
 }
 
 /// Whether it is this that stood in the way of a write.
 pub(super) fn has_refused(error: &rusqlite::Error) -> bool {
     matches!(error, rusqlite::Error::SqliteFailure(cause, _)
         if cause.extended_code == ffi::SQLITE_CONSTRAINT_TRIGGER)
+}
+
+fn found(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut statement = connection.prepare_cached("SELECT value FROM property WHERE name = ?1")?;
+    statement.query_row([PROPERTY], |row| row.get(0)).optional()
 }
 
 /// The mark and what it stands for, in one transaction.
@@ -28,10 +54,7 @@ pub(super) fn swap(
     fence: Option<&Fence>,
 ) -> rusqlite::Result<SwapOutcome> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let found =
-        transaction.query_row("SELECT value FROM property WHERE name = ?1", [PROPERTY], |row| row.get(0));
-    let found: Option<Vec<u8>> = found.optional()?;
-    if found != expected.map(Fence::to_bytes) {
+    if found(&transaction)? != expected.map(Fence::to_bytes) {
         return Ok(SwapOutcome::Conflict);
     }
     for (table, action) in triggers() {
@@ -43,7 +66,8 @@ pub(super) fn swap(
         transaction.execute("INSERT INTO property (name, value) VALUES (?1, ?2)", mark)?;
         for (table, action) in triggers() {
             transaction.execute_batch(&format!(
-                "CREATE TRIGGER fence_{table}_{action} BEFORE {action} ON {table} WHEN NOT einmal_passes_fence()
+                "CREATE TRIGGER fence_{table}_{action} BEFORE {action} ON {table}
+                 WHEN einmal_fence_pass() IS NOT (SELECT value FROM property WHERE name = '{PROPERTY}')
                  BEGIN SELECT RAISE(ABORT, 'it takes no writes, for it is a copy or was copied'); END"
             ))?;
         }

@@ -5,7 +5,7 @@ use super::super::batch::{Queue, settle_all};
 use super::super::requests::Write;
 use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome};
 use super::checkpoint::LogWatch;
-use super::fence;
+use super::fence::{self, Pass};
 use super::link::Link;
 use einmal_core::account::AccountId;
 use rusqlite::{Connection, Statement, params};
@@ -13,7 +13,7 @@ use rusqlite::{Connection, Statement, params};
 /// Commits groups on one connection until there are no more, or something fails.
 pub(super) fn session(
     mut link: Link,
-    passes_fence: bool,
+    pass: &Pass,
     log: &mut LogWatch,
     queue: &mut Queue<Write>,
     group: &mut Vec<Write>,
@@ -22,11 +22,11 @@ pub(super) fn session(
         return Err(link.failure(&error));
     }
     let failed = |error| link.failure(&error);
-    fence::declare(&link.connection, passes_fence).map_err(failed)?;
+    pass.declare(&link.connection).map_err(failed)?;
     let mut statements = Statements::prepare(&link.connection).map_err(failed)?;
     loop {
         link.check_in_place()?;
-        match statements.commit(group) {
+        match statements.commit(group, pass) {
             // The connection is as good as before.
             Err(error) if fence::has_refused(&error) => settle_all(group, Some(&link.failure(&error))),
             committed => committed.map_err(failed)?,
@@ -42,6 +42,7 @@ pub(super) fn session(
 }
 
 struct Statements<'a> {
+    connection: &'a Connection,
     begin: Statement<'a>,
     commit: Statement<'a>,
     rollback: Statement<'a>,
@@ -59,6 +60,7 @@ impl<'a> Statements<'a> {
     fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
         let prepare = |sql| connection.prepare(sql);
         Ok(Self {
+            connection,
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
             rollback: prepare("ROLLBACK")?,
@@ -88,9 +90,10 @@ impl<'a> Statements<'a> {
         })
     }
 
-    fn commit(&mut self, group: &mut [Write]) -> rusqlite::Result<()> {
+    fn commit(&mut self, group: &mut [Write], pass: &Pass) -> rusqlite::Result<()> {
         self.begin.execute(())?;
-        let written = group.iter_mut().try_for_each(|write| self.write(write));
+        let is_let_in = pass.is_let_in(self.connection);
+        let written = is_let_in.and_then(|()| group.iter_mut().try_for_each(|write| self.write(write)));
         let committed = written.and_then(|()| self.commit.execute(()));
         if let Err(error) = committed {
             // Some errors have rolled back already; what matters is that the lock is given up.

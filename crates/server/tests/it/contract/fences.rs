@@ -3,17 +3,17 @@
 use super::accounts::{account, birth, create, id, load, swap, turn, turn_both};
 use super::{Place, is_unavailable};
 use einmal::store::SwapOutcome::{Conflict, Swapped};
-use einmal::store::{Fence, Store, fence_of};
+use einmal::store::{Fence, Store, StoreError, SwapOutcome, fence_of};
 use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 fn moved() -> Fence {
-    Fence::MovedTo { target: "somewhere else".to_owned(), identity: 7 }
+    Fence::MovedTo { target: "somewhere else".to_owned() }
 }
 
 fn copy(run: u64) -> Fence {
-    Fence::CopyOf { source: "a store".to_owned(), run }
+    Fence::CopyOf { source: "a store".to_owned(), identity: 7, run }
 }
 
 /// That nothing can be written, each kind of write by itself.
@@ -55,18 +55,45 @@ pub(super) async fn a_closed_store_is_read_and_takes_no_writes_until_it_is_opene
 }
 
 pub(super) async fn who_opened_it_behind_the_fence_writes_and_nobody_else(place: &impl Place) {
-    let (store, behind) = (place.open(), place.open_behind_fence());
+    let store = place.open();
     create(&*store, &id("a"), 1).await;
     assert_eq!(store.swap_property("one", None, vec![1]).await.unwrap(), Swapped);
-    assert_eq!(behind.swap_fence(None, Some(copy(1))).await.unwrap(), Swapped);
+    assert_eq!(store.swap_fence(None, Some(copy(1))).await.unwrap(), Swapped);
+    let behind = place.open_behind_fence(&copy(1));
     for version in 2..5 {
         assert_eq!(swap(&*behind, turn_both(&id("c"), version - 1, version)).await, Conflict);
         create(&*behind, &id(&version.to_string()), version).await;
         refuses_all(&*store).await;
-        behind.probe().await.unwrap();
     }
+    assert_eq!(swap(&*behind, turn_both(&id("a"), 1, 4)).await, Swapped);
+    assert_eq!(behind.swap_property("one", Some(vec![1]), vec![2]).await.unwrap(), Swapped);
+    assert_eq!(behind.swap_property("two", None, vec![2]).await.unwrap(), Swapped);
     assert!(behind.delete(id("2")).await.unwrap());
     assert_eq!(load(&*store, &id("3")).await, Some(account(3)));
+    assert_eq!(load(&*store, &id("a")).await, Some(account(4)));
+}
+
+/// Of a store that others serve from by then.
+pub(super) async fn nobody_writes_behind_a_fence_that_has_gone_or_has_changed(place: &impl Place) {
+    let store = place.open();
+    create(&*store, &id("a"), 1).await;
+    assert_eq!(store.swap_fence(None, Some(copy(1))).await.unwrap(), Swapped);
+    let behind = place.open_behind_fence(&copy(1));
+    assert_eq!(swap(&*behind, turn_both(&id("a"), 1, 2)).await, Swapped);
+    let changed =
+        |outcome: Result<Vec<SwapOutcome>, StoreError>| outcome.is_ok_and(|outcome| outcome == [Swapped]);
+    for (from, to) in [(Some(copy(1)), Some(copy(2))), (Some(copy(2)), None)] {
+        assert_eq!(store.swap_fence(from, to).await.unwrap(), Swapped);
+        for one in [turn(&id("a"), 2, 3), turn_both(&id("a"), 2, 3), birth(&id("b"), 1)] {
+            assert!(!changed(behind.swap_many(vec![one]).await));
+        }
+        assert!(!behind.delete(id("a")).await.unwrap_or_default());
+        let property = behind.swap_property("one", None, vec![1]).await;
+        assert!(!property.is_ok_and(|outcome| outcome == Swapped));
+        assert_eq!(load(&*store, &id("a")).await, Some(account(2)));
+        assert_eq!(load(&*store, &id("b")).await, None);
+        assert_eq!(store.property("one").await.unwrap(), None);
+    }
 }
 
 pub(super) async fn a_fence_is_changed_only_from_what_it_is(place: &impl Place) {

@@ -12,15 +12,15 @@ mod scans;
 mod sqlite;
 mod swaps;
 
-use einmal::store::{Store, StoreError};
+use einmal::store::{Fence, Store, StoreError};
 use std::sync::Arc;
 
 /// An engine's place for one test's data. Opening it again, with or without the first still open, finds the same data.
 pub(crate) trait Place: Send + Sync {
     fn open(&self) -> Arc<dyn Store>;
 
-    /// The same, for whoever closes the store to others.
-    fn open_behind_fence(&self) -> Arc<dyn Store>;
+    /// For whoever has closed it with this fence.
+    fn open_behind_fence(&self, fence: &Fence) -> Arc<dyn Store>;
 }
 
 fn is_unavailable<T>(answer: &Result<T, StoreError>) -> bool {
@@ -82,6 +82,7 @@ macro_rules! suite {
         $crate::contract::suite!(@ $place, fences:
             a_closed_store_is_read_and_takes_no_writes_until_it_is_opened_again,
             who_opened_it_behind_the_fence_writes_and_nobody_else,
+            nobody_writes_behind_a_fence_that_has_gone_or_has_changed,
             a_fence_is_changed_only_from_what_it_is,
             of_8_who_close_a_store_at_once_one_does,
             after_the_closing_nothing_is_written_that_was_begun_before,

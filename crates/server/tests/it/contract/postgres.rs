@@ -13,7 +13,7 @@ use crate::harness::postgres::{Database, PostgresServer, read_url};
 use einmal::config::Postgres;
 use einmal::metrics::Metrics;
 use einmal::store::postgres::{OpenError, PostgresStore};
-use einmal::store::{Migration, Store};
+use einmal::store::{Fence, Migration, Store};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -32,8 +32,8 @@ impl Place for PostgresPlace {
         Arc::new(open_url(&self.0.url, "").unwrap_or_else(|error| panic!("{error}")))
     }
 
-    fn open_behind_fence(&self) -> Arc<dyn Store> {
-        behind_fence(&self.0)
+    fn open_behind_fence(&self, fence: &Fence) -> Arc<dyn Store> {
+        behind_fence(&self.0, fence)
     }
 }
 
@@ -57,8 +57,8 @@ impl Place for OwnServer {
         Arc::new(open_url(&self.database.url, "").unwrap_or_else(|error| panic!("{error}")))
     }
 
-    fn open_behind_fence(&self) -> Arc<dyn Store> {
-        behind_fence(&self.database)
+    fn open_behind_fence(&self, fence: &Fence) -> Arc<dyn Store> {
+        behind_fence(&self.database, fence)
     }
 }
 
@@ -74,9 +74,9 @@ fn open_with(server: &Postgres, migration: Migration) -> Result<PostgresStore, O
     block_in_place(|| Handle::current().block_on(opening))
 }
 
-fn behind_fence(database: &Database) -> Arc<dyn Store> {
+fn behind_fence(database: &Database, fence: &Fence) -> Arc<dyn Store> {
     let (server, metrics) = (database.settings(), Metrics::default());
-    let opening = PostgresStore::open_behind_fence(&server, Migration::Apply, &metrics.store);
+    let opening = PostgresStore::open_behind_fence(&server, fence, &metrics.store);
     Arc::new(block_in_place(|| Handle::current().block_on(opening)).unwrap_or_else(|error| panic!("{error}")))
 }
 

@@ -9,7 +9,7 @@ mod processes;
 use super::{Place, is_damaged, is_unavailable};
 use einmal::metrics::Metrics;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{Migration, Store};
+use einmal::store::{Fence, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,9 +39,9 @@ impl Place for SqlitePlace {
         Arc::new(SqliteStore::open(&self.file()).unwrap())
     }
 
-    fn open_behind_fence(&self) -> Arc<dyn Store> {
+    fn open_behind_fence(&self, fence: &Fence) -> Arc<dyn Store> {
         let metrics = Metrics::default();
-        let opened = SqliteStore::open_behind_fence(&self.file(), Migration::Apply, &metrics.store);
+        let opened = SqliteStore::open_behind_fence(&self.file(), fence, &metrics.store);
         Arc::new(opened.unwrap())
     }
 }

@@ -178,8 +178,11 @@ async fn a_target_in_use_is_refused_and_left_as_it_is() {
         refusal(&copy(&installation, &["--to", "sqlite:./einmal.db"])),
         "source and target are the same store"
     );
-    assert_eq!(refusal(&copy(&installation, &["--to", "sqlite:new.db", "--cancel"])), "no copy is under way");
-    for url in ["sqlite:einmal.db", "sqlite:other.db", "sqlite:new.db"] {
+    let refused = refusal(&copy(&installation, &["--to", "sqlite:new.db", "--cancel"]));
+    assert_eq!(refused, "new.db: there is no store");
+    let refused = refusal(&copy(&installation, &["--to", "sqlite:other.db", "--cancel"]));
+    assert_eq!(refused, "no copy to this target is under way");
+    for url in ["sqlite:einmal.db", "sqlite:other.db"] {
         use_store(&installation, url);
         installation.serve().await.stop().await;
     }
@@ -210,7 +213,7 @@ async fn an_account_that_does_not_open_is_named_and_the_source_goes_on() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
     assert!(run.stderr.contains("\"main\" \"bob\": "), "{run:?}");
     assert!(run.stderr.ends_with(
-        "error: 1 account does not open in the source, which goes on serving; `einmal store check` tells more\n"
+        "error: 1 account of the source does not open; the source goes on serving, and `einmal store check` tells more\n"
     ));
     installation.serve().await.stop().await;
     assert_eq!(installation.run(&["accounts", "delete", "bob"]).code, Some(0));
