@@ -84,11 +84,13 @@ fn tests_that_documents_name_exist() {
             }
         }
     }
-    let text = read("docs/ARCHITECTURE.md");
-    let named: Vec<_> =
-        text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
-    assert!(named.len() > 10, "{named:?}");
-    let missing: Vec<_> =
-        named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
-    assert!(missing.is_empty(), "{missing:#?}");
+    for document in ["docs/ARCHITECTURE.md", "docs/THREATS.md"] {
+        let text = read(document);
+        let named: Vec<_> =
+            text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
+        assert!(named.len() > 10, "{document}: {named:?}");
+        let missing: Vec<_> =
+            named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+        assert!(missing.is_empty(), "{document}: {missing:#?}");
+    }
 }
