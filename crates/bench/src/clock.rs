@@ -44,6 +44,14 @@ impl StepClock {
         }
     }
 
+    /// The step of round 0, where rounds have steps of their own.
+    pub fn first_step(&self) -> Option<u64> {
+        match self {
+            Self::Injected(clock) => Some(clock.first),
+            Self::System => None,
+        }
+    }
+
     /// No request of an earlier round is under way any more, nor will be.
     pub fn all_are_in(&self, round: u64) {
         if let Self::Injected(InjectedClock { first, orders: Some(orders), .. }) = self {

@@ -19,6 +19,7 @@ pub mod sample;
 pub mod server;
 pub mod settings;
 pub mod tokens;
+pub mod upcoming;
 pub mod workbench;
 
 use anyhow::{Context, Result, bail};

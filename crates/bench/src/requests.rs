@@ -5,7 +5,8 @@ use crate::load::answer::Expected;
 use crate::load::{Next, Source};
 use crate::population::{STEPS_PER_RUN, totp};
 use crate::tokens::TokenPool;
-use anyhow::Result;
+use crate::upcoming::Upcoming;
+use anyhow::{Context, Result};
 use einmal_core::otp::{Code, Totp};
 use std::sync::Arc;
 
@@ -49,12 +50,15 @@ pub struct VerifyRequests {
     uses: TokenUse,
     codes: Codes,
     clock: StepClock,
+    /// `None` where steps are the system clock's and no account is asked in two that are near each other.
+    upcoming: Option<Upcoming>,
     slots: Vec<Slot>,
     /// Slots that are in each round, by its number.
     in_round: Vec<usize>,
     slowest_round: usize,
 }
 
+#[derive(Clone, Copy)]
 struct Slot {
     /// Of its next request: they go up by the number of slots.
     number: u64,
@@ -78,8 +82,10 @@ impl VerifyRequests {
         if let Some(first) = in_round.first_mut() {
             *first = slots;
         }
+        let asked = totps.iter().take(usize::try_from(accounts).unwrap_or(usize::MAX));
+        let upcoming = clock.first_step().map(|step| Upcoming::new(asked, step));
         let slots = (0..slots as u64).map(|number| Slot { number, round: 0 }).collect();
-        Self { pool, accounts, totps, uses, codes, clock, slots, in_round, slowest_round: 0 }
+        Self { pool, accounts, totps, uses, codes, clock, upcoming, slots, in_round, slowest_round: 0 }
     }
 
     /// A slot goes from one round to another; of all requests under way none is of an earlier round than the slowest
@@ -121,6 +127,30 @@ impl VerifyRequests {
         self.slots.iter().map(|slot| slot.number).max().unwrap_or_default()
     }
 
+    /// The answer that is expected, and `None` if this one is left out.
+    fn write(
+        &mut self,
+        request: &mut Vec<u8>,
+        (number, account): (u64, u64),
+        (round, step): (u64, u64),
+    ) -> Result<Option<Expected>> {
+        let token = if self.uses == TokenUse::Fresh { number } else { account };
+        let token = self.pool.get(token).context("a token for each request")?;
+        let index = usize::try_from(account)?;
+        let totp = self.totps.get(index).context("a secret for each account")?;
+        let right = match &mut self.upcoming {
+            Some(upcoming) => upcoming.take(index, totp, round),
+            None => Some(totp.code_at(step)),
+        };
+        let Some(right) = right else { return Ok(None) };
+        if self.is_wrong(account, round) {
+            write_verify(request, token, wrong_code(totp, step).as_str());
+            return Ok(Some(Expected::Refused));
+        }
+        write_verify(request, token, right.as_str());
+        Ok(Some(Expected::Status(204)))
+    }
+
     fn is_over(&self, number: u64, round: u64) -> bool {
         let is_used_up = self.uses == TokenUse::Fresh && number >= self.pool.count();
         // Some rounds are kept for the clock, which is ahead.
@@ -130,36 +160,28 @@ impl VerifyRequests {
 
 impl Source for VerifyRequests {
     fn next(&mut self, slot: usize, request: &mut Vec<u8>) -> Result<Next> {
-        let slots = self.slots.len() as u64;
-        let Some(Slot { number, round: before }) = self.slots.get(slot) else { return Ok(Next::Over) };
-        let (number, before) = (*number, *before);
-        let (round, account) = (number / self.accounts, number % self.accounts);
-        if self.is_over(number, round) {
-            return Ok(Next::Over);
-        }
-        let entered = usize::try_from(round)?;
-        if entered != before {
-            self.move_on(before, entered);
-            if let Some(slot) = self.slots.get_mut(slot) {
-                slot.round = entered;
+        loop {
+            let Some(Slot { number, round: before }) = self.slots.get(slot).copied() else {
+                return Ok(Next::Over);
+            };
+            let (round, account) = (number / self.accounts, number % self.accounts);
+            if self.is_over(number, round) {
+                return Ok(Next::Over);
+            }
+            let entered = usize::try_from(round)?;
+            if entered != before {
+                self.move_on(before, entered);
+            }
+            let Some(step) = self.clock.step_of(round) else {
+                self.slots.get_mut(slot).map(|slot| slot.round = entered).context("a slot")?;
+                return Ok(Next::NotYet);
+            };
+            let next = Slot { number: number + self.slots.len() as u64, round: entered };
+            self.slots.get_mut(slot).map(|slot| *slot = next).context("a slot")?;
+            if let Some(expected) = self.write(request, (number, account), (round, step))? {
+                return Ok(Next::Send(expected));
             }
         }
-        let Some(step) = self.clock.step_of(round) else { return Ok(Next::NotYet) };
-        let token = if self.uses == TokenUse::Fresh { number } else { account };
-        let (Some(token), Some(totp)) = (self.pool.get(token), self.totps.get(usize::try_from(account)?))
-        else {
-            return Ok(Next::Over);
-        };
-        let (code, expected) = if self.is_wrong(account, round) {
-            (wrong_code(totp, step), Expected::Refused)
-        } else {
-            (totp.code_at(step), Expected::Status(204))
-        };
-        write_verify(request, token, code.as_str());
-        if let Some(slot) = self.slots.get_mut(slot) {
-            slot.number += slots;
-        }
-        Ok(Next::Send(expected))
     }
 }
 
@@ -220,7 +242,9 @@ mod tests {
         let mut source = VerifyRequests::new((pool, 4), totps(4).unwrap(), kinds, StepClock::free(1_000), 2);
         let all = all(&mut source, 2, 100);
         assert_eq!(all.len(), 12);
-        assert_eq!(all.iter().map(|(request, _)| request).collect::<HashSet<_>>().len(), 12);
+        let token =
+            |request: &str| request.split("Bearer ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned();
+        assert_eq!(all.iter().map(|(request, _)| token(request)).collect::<HashSet<_>>().len(), 12);
         for (number, (request, expected)) in all.iter().enumerate() {
             let code = totp(number as u64 % 4).unwrap().code_at(1_000 + number as u64 / 4);
             assert!(request.ends_with(&format!("\r\n\r\n{{\"otp\":\"{}\"}}", code.as_str())), "{request}");
