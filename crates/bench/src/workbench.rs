@@ -41,8 +41,8 @@ pub struct Workbench {
     pools: HashMap<(&'static str, u64), Arc<TokenPool>>,
     totps: Arc<Vec<Totp>>,
     postgres: Option<PostgresServer>,
-    /// Accounts that have been asked about in this run at a service that takes no clock.
-    pub accounts_used_by_peer: u64,
+    /// How many accounts have been asked about in this run at each service that takes no clock.
+    pub used_at_peer: HashMap<&'static str, u64>,
 }
 
 /// Accounts on 64 connections, none on two of them.
@@ -69,7 +69,7 @@ impl Workbench {
             pools: HashMap::new(),
             totps: Arc::default(),
             postgres: None,
-            accounts_used_by_peer: 0,
+            used_at_peer: HashMap::new(),
         })
     }
 

@@ -31,22 +31,28 @@ impl Peer {
         }
     }
 
+    /// Goes on with the accounts behind those of the last sample; if there are not enough left, it ends with the last one.
     pub fn take(self, bench: &mut Workbench) -> Result<Sample> {
-        match self {
+        let name = match self {
+            Self::Fastify => "fastify",
+            Self::PrivacyIdea { .. } => "privacyidea",
+        };
+        let used = bench.used_at_peer.get(name).copied().unwrap_or_default();
+        let (sample, used) = match self {
             Self::Fastify => {
                 let process = fastify::start(bench)?;
-                // Each account once; if there are not enough of them left, the sample ends with the last one.
-                let first = bench.accounts_used_by_peer;
-                let mut source = fastify::requests(bench, first)?;
-                let sample = load(bench, &process, &mut source, fastify::CONNECTIONS, 200);
-                bench.accounts_used_by_peer = source.furthest().next_multiple_of(64);
-                sample
+                let mut source = fastify::requests(bench, used)?;
+                let sample = load(bench, &process, &mut source, fastify::CONNECTIONS, 200)?;
+                (sample, source.furthest().next_multiple_of(64))
             }
             Self::PrivacyIdea { hashes_empty_pin } => {
                 let process = privacyidea::start(bench, hashes_empty_pin)?;
-                load(bench, &process, &mut privacyidea::Checks::new(), privacyidea::CONNECTIONS, 4)
+                let mut source = privacyidea::Checks::beginning_with(used);
+                (load(bench, &process, &mut source, privacyidea::CONNECTIONS, 4)?, source.next)
             }
-        }
+        };
+        bench.used_at_peer.insert(name, used);
+        Ok(sample)
     }
 }
 

@@ -137,7 +137,7 @@ fn obey(orders: &Receiver<u64>, controls: Vec<UnixStream>, reached: &AtomicU64) 
     Ok(())
 }
 
-/// What a process has used so far, with all that it has started.
+/// What a process has used so far, with all below it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     pub cpu_seconds: f64,
@@ -148,13 +148,16 @@ pub struct Usage {
 const TICKS_PER_SECOND: f64 = 100.0;
 
 pub fn usage(pid: u32) -> Usage {
-    let mut usage = own_usage(pid);
-    let children = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = children.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    for child in pids.filter(|child| parent_of(*child) == Some(pid)) {
-        let below = own_usage(child);
-        usage.cpu_seconds += below.cpu_seconds;
-        usage.resident_bytes += below.resident_bytes;
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<_> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let mut family = vec![pid];
+    let mut usage = Usage::default();
+    while let Some(pid) = family.pop() {
+        let own = own_usage(pid);
+        usage.cpu_seconds += own.cpu_seconds;
+        usage.resident_bytes += own.resident_bytes;
+        family.extend(parents.iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| child));
     }
     usage
 }
