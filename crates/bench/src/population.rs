@@ -87,6 +87,8 @@ impl Population {
     pub fn open(directory: PathBuf, engine: Engine, accounts: u64) -> Result<Self> {
         let population = Self { directory, engine, accounts };
         if population.state().is_ok_and(|state| state.accounts == accounts) {
+            // It may have been made by a build that knows more engines.
+            settings::read(&settings::write(&population.directory, &population.engine, "", "warn")?)?;
             return Ok(population);
         }
         if population.directory.exists() {
