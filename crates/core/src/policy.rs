@@ -85,6 +85,8 @@ impl Policy {
     pub const CHANGE_REPEAT_SECONDS: u64 = 600;
     /// Accepted requests of either kind that are remembered.
     pub const REPEATS_KEPT: usize = 4;
+    /// Other bodies under the key of one, after which it is not answered again.
+    pub const OTHER_BODIES: u8 = 5;
 
     pub fn new(settings: Settings) -> Result<Self, PolicyError> {
         let s = &settings;

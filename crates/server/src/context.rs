@@ -5,6 +5,7 @@ use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
 use crate::http::Shutdown;
+use crate::mail::Mailer;
 use crate::trace::Tracer;
 use einmal_core::Entropy;
 use einmal_core::policy::Policy;
@@ -25,6 +26,12 @@ pub struct Context {
     /// For whoever waits on a client's behalf.
     pub shutdown: Shutdown,
     pub policy: Arc<Policy>,
+    /// What authenticator apps show as the issuer.
+    pub issuer_label: Arc<str>,
+    /// `None` if no mail is sent.
+    pub mailer: Option<Mailer>,
+    /// Whether codes are mailed at all.
+    pub login_enabled: bool,
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,
     pub tracer: Tracer,

@@ -1,4 +1,4 @@
-//! The one place that asks the operating system for randomness, and ids that are made of it.
+//! The one place that asks the operating system for randomness, and what is drawn from it in more than one place.
 
 use einmal_core::{Entropy, EntropyError};
 use uuid::Uuid;
@@ -10,6 +10,13 @@ impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         getrandom::fill(bytes).map_err(|_| EntropyError)
     }
+}
+
+/// Any number of 64 bits, each equally likely: nobody else has drawn the same.
+pub fn random_number(entropy: &dyn Entropy) -> Result<u64, EntropyError> {
+    let mut bytes = [0; 8];
+    entropy.fill(&mut bytes)?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 /// Version 4 (RFC 9562 section 5.4).

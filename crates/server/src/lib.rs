@@ -10,6 +10,7 @@ pub mod context;
 pub mod dev;
 pub mod entropy;
 pub mod http;
+pub mod mail;
 pub mod metrics;
 pub mod process;
 pub mod reload;

@@ -9,10 +9,10 @@ use crate::clock::Clock;
 use crate::config::{self, Config, KeyringSource};
 use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
+use crate::mail::{MailSetupError, Mailer};
 use crate::metrics::Metrics;
 use crate::reload;
-use crate::store::sqlite::{self, Migration, Schema, SqliteStore};
-use crate::store::{Store, StoreError, claim_property};
+use crate::store::{self, Fence, Migration, Opened, Store, StoreError, claim_property, fence_of};
 use crate::trace::{self, Tracer};
 use axum::Router;
 use einmal_core::Entropy;
@@ -47,17 +47,21 @@ pub enum StartError {
     #[error("keyring {place}: {error}")]
     Keyring { place: String, error: KeyringError },
     #[error(transparent)]
-    Store(#[from] sqlite::OpenError),
+    Store(#[from] store::OpenError),
     #[error("store {store}: {error}")]
     Accounts { store: String, error: OpenError },
     #[error("store {store} was made for {found}, expected one made for {expected}")]
     Purpose { store: String, found: String, expected: &'static str },
+    #[error("store {store} takes no writes: {fence}")]
+    Closed { store: String, fence: Fence },
     #[error(transparent)]
     Issuers(#[from] SettingsError),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
     #[error("log.otlp: {0}")]
     Traces(reqwest::Error),
+    #[error(transparent)]
+    Mail(#[from] MailSetupError),
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     #[error("SIGHUP cannot be caught: {0}")]
@@ -66,7 +70,8 @@ pub enum StartError {
     Listen { address: SocketAddr, error: io::Error },
 }
 
-/// Opens store and keyring, and refuses them if they are not each other's or made for something else.
+/// Opens store and keyring, and refuses them if they are not each other's or made for something else, or if the store is
+/// closed.
 pub async fn open_accounts(
     store: &config::Store,
     keyring: &KeyringSource,
@@ -74,9 +79,27 @@ pub async fn open_accounts(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
     let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
-    let open =
-        |metrics: &Metrics| Ok(SqliteStore::open_counted(&store.sqlite_path, migration, &metrics.store)?);
-    accounts_of(open, store, keyring, purpose, entropy).await
+    let accounts = accounts_of(migration, store, keyring, purpose, entropy).await?;
+    let name = || store.engine.to_string();
+    let fence = fence_of(accounts.store().as_ref()).await;
+    match fence.map_err(|error| StartError::Accounts { store: name(), error: error.into() })? {
+        None => Ok(accounts),
+        Some(fence) => Err(StartError::Closed { store: name(), fence }),
+    }
+}
+
+/// The same for whoever closes it to others, or has done so.
+pub async fn open_accounts_behind_fence(
+    store: &config::Store,
+    keyring: &KeyringSource,
+    purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Accounts, StartError> {
+    let keyring = open_keyring(keyring)?;
+    let metrics = Arc::new(Metrics::default());
+    let migration = if store.migrate { Migration::Apply } else { Migration::Refuse };
+    let opened = store::open_behind_fence(&store.engine, migration, &metrics.store).await?;
+    accounts_in(opened, store, keyring, purpose, entropy, metrics).await
 }
 
 /// The same of a store that is left as it is, such as a backup that is only looked at.
@@ -86,38 +109,56 @@ pub async fn open_accounts_as_they_are(
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
-    let open = |_: &Metrics| {
-        let opened = SqliteStore::open_with(&store.sqlite_path, Migration::Keep)?;
-        let Schema { found, known } = opened.schema();
-        if found != known {
-            return Err(sqlite::OpenError::Behind { path: store.sqlite_path.clone(), found, known }.into());
-        }
-        Ok(opened)
-    };
-    accounts_of(open, store, keyring, purpose, entropy).await
+    accounts_of(Migration::Keep, store, keyring, purpose, entropy).await
 }
 
 async fn accounts_of(
-    open: impl FnOnce(&Metrics) -> Result<SqliteStore, StartError>,
-    store: &config::Store,
+    migration: Migration,
+    config: &config::Store,
     keyring: &KeyringSource,
     purpose: Purpose,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Accounts, StartError> {
-    let (place, keyring) = match keyring {
+    // First: no store is made that its keyring cannot open.
+    let keyring = open_keyring(keyring)?;
+    let metrics = Arc::new(Metrics::default());
+    let opened = store::open(&config.engine, migration, &metrics.store).await?;
+    if migration == Migration::Keep {
+        opened.require_known_schema(&config.engine)?;
+    }
+    accounts_in(opened, config, keyring, purpose, entropy, metrics).await
+}
+
+fn open_keyring(source: &KeyringSource) -> Result<LiveKeyring, StartError> {
+    let (place, keyring) = match source {
         KeyringSource::File(file) => (file.path.display().to_string(), LiveKeyring::of_file(file.clone())),
         KeyringSource::Environment { name, value } => {
             (name.clone(), Keyring::parse(value.expose()).map(LiveKeyring::from))
         }
     };
-    let keyring = keyring.map_err(|error| StartError::Keyring { place, error })?;
-    let name = || store.sqlite_path.display().to_string();
+    keyring.map_err(|error| StartError::Keyring { place, error })
+}
+
+async fn accounts_in(
+    opened: Opened,
+    config: &config::Store,
+    keyring: LiveKeyring,
+    purpose: Purpose,
+    entropy: Arc<dyn Entropy>,
+    metrics: Arc<Metrics>,
+) -> Result<Accounts, StartError> {
+    let name = || config.engine.to_string();
     let failed = |error| StartError::Accounts { store: name(), error };
-    let metrics = Arc::new(Metrics::default());
-    // After the keyring: no store is made that its keyring cannot open.
-    let opened: Arc<dyn Store> = Arc::new(open(&metrics)?);
-    check_purpose(&opened, purpose, name).await?;
-    Accounts::open_counted(opened, keyring, entropy, metrics).await.map_err(failed)
+    let Opened { store, doubts, .. } = opened;
+    if !doubts.is_empty() {
+        tracing::warn!(
+            store = name(),
+            error = doubts.join("; "),
+            "the store may lose what it has acknowledged"
+        );
+    }
+    check_purpose(&store, purpose, name).await?;
+    Accounts::open_counted(store, keyring, entropy, metrics).await.map_err(failed)
 }
 
 async fn check_purpose(
@@ -168,13 +209,15 @@ pub async fn start(
     entropy: Arc<dyn Entropy>,
     shutdown: Shutdown,
 ) -> Result<Running, StartError> {
+    let mail = config.mail.clone();
+    let mailer = mail.map(|mail| Mailer::over_smtp(mail, config.totp_issuer_label.clone())).transpose()?;
     let tls = config.http.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     reload::at_sighup(tls.clone()).map_err(StartError::Signal)?;
     let sealing = Arc::clone(&entropy);
     let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service, sealing).await?;
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
-    let parts = Parts { config, clock, entropy, accounts, listener, tls, shutdown };
+    let parts = Parts { config, clock, entropy, accounts, mailer, listener, tls, shutdown };
     parts.start(Vec::new(), Some(management), |router| router).await
 }
 
@@ -184,6 +227,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub accounts: Accounts,
+    pub mailer: Option<Mailer>,
     pub listener: TcpListener,
     pub tls: Option<Arc<Tls>>,
     pub shutdown: Shutdown,
@@ -198,7 +242,7 @@ impl Parts {
         management: Option<TcpListener>,
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
-        let Self { config, clock, entropy, accounts, listener, tls, shutdown } = self;
+        let Self { config, clock, entropy, accounts, mailer, listener, tls, shutdown } = self;
         let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let metrics = Arc::clone(accounts.metrics());
         let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
@@ -219,6 +263,9 @@ impl Parts {
             issuer_names: IssuerNames(issuer_names),
             administrators: config.administrators,
             policy: Arc::new(config.policy),
+            issuer_label: config.totp_issuer_label.into(),
+            mailer,
+            login_enabled: config.login_enabled,
             says_throttled: config.throttle_status == 429,
             tracer: Tracer::new(exporter),
         });

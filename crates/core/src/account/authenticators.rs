@@ -15,9 +15,20 @@ pub struct PendingAuthenticator {
 }
 
 impl PendingAuthenticator {
-    fn is_alive(&self, now: Timestamp) -> bool {
-        now.seconds_since(self.credential.created_at) < Policy::PENDING_SECONDS
+    /// From then on it is dead.
+    pub fn expires_at(&self) -> Timestamp {
+        self.credential.created_at.plus_seconds(Policy::PENDING_SECONDS)
     }
+
+    fn is_alive(&self, now: Timestamp) -> bool {
+        now < self.expires_at()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticatorState {
+    Pending,
+    Confirmed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,20 +43,34 @@ pub enum Confirmation {
 impl Account {
     /// Pending ones count, too.
     pub fn has_room_for_authenticator(&self, now: Timestamp, policy: &Policy) -> bool {
-        let pending = self.pending_authenticators.iter().filter(|pending| pending.is_alive(now));
-        self.authenticators.len() + pending.count() < policy.max_authenticators
+        self.all_authenticators(now).count() < policy.max_authenticators
     }
 
     /// The caller has made sure of the room.
     pub fn begin_authenticator(&mut self, id: Uuid, label: Option<String>, totp: Totp, now: Timestamp) {
         let credential = Credential { id, label, created_at: now, totp, progress: Progress::default() };
-        self.pending_authenticators.retain(|pending| pending.is_alive(now));
+        self.forget_dead_authenticators(now);
         self.pending_authenticators.push(PendingAuthenticator { credential, failures: 0 });
     }
 
-    pub fn pending_authenticators(&self, now: Timestamp) -> impl Iterator<Item = &Credential> {
-        let alive = self.pending_authenticators.iter().filter(move |pending| pending.is_alive(now));
-        alive.map(|pending| &pending.credential)
+    /// Those that may still be confirmed.
+    pub fn pending_authenticators(&self, now: Timestamp) -> impl Iterator<Item = &PendingAuthenticator> {
+        self.pending_authenticators.iter().filter(move |pending| pending.is_alive(now))
+    }
+
+    pub fn pending_authenticator(&self, id: Uuid, now: Timestamp) -> Option<&Credential> {
+        let mut credentials = self.pending_authenticators(now).map(|pending| &pending.credential);
+        credentials.find(|credential| credential.id == id)
+    }
+
+    /// Live ones, then pending ones, each in the order in which they became so.
+    pub fn all_authenticators(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Credential, AuthenticatorState)> {
+        let pending = self.pending_authenticators(now).map(|pending| &pending.credential);
+        let live = self.authenticators.iter().map(|credential| (credential, AuthenticatorState::Confirmed));
+        live.chain(pending.map(|credential| (credential, AuthenticatorState::Pending)))
     }
 
     /// Wrong codes count against this one alone: whoever has to type one was shown the secret, so there is nothing to
@@ -57,7 +82,7 @@ impl Account {
         now: Timestamp,
         policy: &Policy,
     ) -> Confirmation {
-        self.pending_authenticators.retain(|pending| pending.is_alive(now));
+        self.forget_dead_authenticators(now);
         let place = self.pending_authenticators.iter().position(|pending| pending.credential.id == id);
         let Some((place, pending)) =
             place.and_then(|place| Some((place, self.pending_authenticators.get_mut(place)?)))
@@ -86,20 +111,28 @@ impl Account {
         id: Uuid,
         label: Option<String>,
         now: Timestamp,
-    ) -> Option<&Credential> {
-        self.pending_authenticators.retain(|pending| pending.is_alive(now));
+    ) -> Option<(&Credential, AuthenticatorState)> {
+        self.forget_dead_authenticators(now);
         let pending = self.pending_authenticators.iter_mut().map(|pending| &mut pending.credential);
-        let found = self.authenticators.iter_mut().chain(pending).find(|credential| credential.id == id)?;
-        found.label = label;
-        Some(found)
+        let pending = pending.map(|credential| (credential, AuthenticatorState::Pending));
+        let live = self.authenticators.iter_mut();
+        let mut all = live.map(|credential| (credential, AuthenticatorState::Confirmed)).chain(pending);
+        let (credential, state) = all.find(|(credential, _)| credential.id == id)?;
+        credential.label = label;
+        Some((credential, state))
     }
 
     /// Live or pending. `false` if there was none.
     pub fn delete_authenticator(&mut self, id: Uuid, now: Timestamp) -> bool {
-        self.pending_authenticators.retain(|pending| pending.is_alive(now));
+        self.forget_dead_authenticators(now);
         let before = self.authenticators.len() + self.pending_authenticators.len();
         self.authenticators.retain(|credential| credential.id != id);
         self.pending_authenticators.retain(|pending| pending.credential.id != id);
         self.authenticators.len() + self.pending_authenticators.len() < before
+    }
+
+    /// Wherever one is changed, so that a secret which nobody wanted does not stay in the store.
+    fn forget_dead_authenticators(&mut self, now: Timestamp) {
+        self.pending_authenticators.retain(|pending| pending.is_alive(now));
     }
 }

@@ -23,6 +23,8 @@ pub struct AcceptedRequest {
     pub at: Timestamp,
     /// The device that it enrolled.
     pub device: Option<Uuid>,
+    /// How often another body came under its key.
+    pub other_bodies: u8,
 }
 
 /// What became of a request with this key before.
@@ -32,7 +34,7 @@ pub enum Earlier {
     Nothing,
     /// It was accepted, with this body.
     Accepted(AcceptedRequest),
-    /// One with another body was.
+    /// One with another body was, or too many bodies have come that were others.
     OtherBody,
 }
 
@@ -51,14 +53,22 @@ pub enum Keyed<T> {
 pub struct AcceptedRequests(pub Vec<AcceptedRequest>);
 
 impl AcceptedRequests {
-    /// `seconds`: for how long they are remembered.
-    fn find(&self, request: &KeyedRequest, now: Timestamp, seconds: u64) -> Earlier {
-        let mut remembered = self.0.iter().filter(|one| now.seconds_since(one.at) < seconds);
-        match remembered.find(|one| one.request.key == request.key) {
-            None => Earlier::Nothing,
-            Some(one) if one.request.body == request.body => Earlier::Accepted(*one),
-            Some(_) => Earlier::OtherBody,
+    /// `seconds`: for how long they are remembered. Other bodies are counted, and past the most of them no body is the
+    /// right one any more: a body holds a code or a PIN, and whoever has come by key and token must not go on guessing
+    /// at it, beside all throttles, until it is told to be the same again.
+    fn find(&mut self, request: &KeyedRequest, now: Timestamp, seconds: u64) -> Earlier {
+        let mut remembered = self.0.iter_mut().filter(|one| now.seconds_since(one.at) < seconds);
+        let Some(one) = remembered.find(|one| one.request.key == request.key) else {
+            return Earlier::Nothing;
+        };
+        if one.other_bodies >= Policy::OTHER_BODIES {
+            return Earlier::OtherBody;
         }
+        if one.request.body == request.body {
+            return Earlier::Accepted(*one);
+        }
+        one.other_bodies += 1;
+        Earlier::OtherBody
     }
 
     fn push(&mut self, accepted: AcceptedRequest, seconds: u64) {
@@ -93,23 +103,23 @@ impl Account {
         Keyed::First(verdict)
     }
 
-    /// Of requests to verify a code.
-    pub fn earlier_verification(&self, request: &KeyedRequest, now: Timestamp) -> Earlier {
+    /// Of requests to verify a code. What this counts must be written.
+    pub fn earlier_verification(&mut self, request: &KeyedRequest, now: Timestamp) -> Earlier {
         self.accepted_verifications.find(request, now, Policy::VERIFICATION_REPEAT_SECONDS)
     }
 
     fn remember_verification(&mut self, request: KeyedRequest, now: Timestamp) {
-        let accepted = AcceptedRequest { request, at: now, device: None };
+        let accepted = AcceptedRequest { request, at: now, device: None, other_bodies: 0 };
         self.accepted_verifications.push(accepted, Policy::VERIFICATION_REPEAT_SECONDS);
     }
 
-    /// Of requests that set or enrolled something.
-    pub fn earlier_change(&self, request: &KeyedRequest, now: Timestamp) -> Earlier {
+    /// Of requests that set or enrolled something. What this counts must be written.
+    pub fn earlier_change(&mut self, request: &KeyedRequest, now: Timestamp) -> Earlier {
         self.accepted_changes.find(request, now, Policy::CHANGE_REPEAT_SECONDS)
     }
 
     pub fn remember_change(&mut self, request: KeyedRequest, now: Timestamp, device: Option<Uuid>) {
-        let accepted = AcceptedRequest { request, at: now, device };
+        let accepted = AcceptedRequest { request, at: now, device, other_bodies: 0 };
         self.accepted_changes.push(accepted, Policy::CHANGE_REPEAT_SECONDS);
     }
 

@@ -2,7 +2,7 @@
 //! is issued when the mail server has taken the mail (`settle_mail`). So of many requests at once one sends, a failed
 //! mail leaves no code behind, and a crash in between leaves a place that is free again after a while.
 
-use super::{Account, IssuedCode, Wait};
+use super::{Account, CodeState, IssuedCode, Wait};
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::Policy;
@@ -44,7 +44,7 @@ pub enum MailReservation {
 pub struct ReservedMail {
     pub code: Code,
     pub expires_at: Timestamp,
-    sending: Sending,
+    id: u64,
     /// It is not the account's yet.
     is_new: bool,
 }
@@ -71,8 +71,7 @@ impl Account {
         if let Some(wait) = self.mailing.wait_of_caps(now) {
             return MailReservation::Exhausted(wait);
         }
-        let sending = Sending { id, since: now };
-        self.mailing.under_way = Some(sending);
+        self.mailing.under_way = Some(Sending { id, since: now });
         if let Some(login) = &mut self.login_code {
             login.bury_if_expired(now);
         }
@@ -86,30 +85,31 @@ impl Account {
             Some(login) => (login.code.clone(), login.expires_at, false),
             None => (fresh, now.plus_seconds(ttl), true),
         };
-        MailReservation::Granted(ReservedMail { code, expires_at, sending, is_new })
+        MailReservation::Granted(ReservedMail { code, expires_at, id, is_new })
     }
 
     /// The mail server has taken the mail: its code is good from now on. `false` if the place was not this one's any
-    /// more, and then it is not.
+    /// more, or the code that was mailed again has died or been replaced meanwhile.
     pub fn settle_mail(&mut self, mail: &ReservedMail) -> bool {
-        if self.mailing.under_way != Some(mail.sending) {
-            return false;
-        }
-        self.mailing.under_way = None;
-        self.mailing.last = Some(mail.sending.id);
-        self.mailing.sent_at.push(mail.sending.since);
+        let Some(since) = self.mailing.give_up_place_of(mail.id) else { return false };
         if mail.is_new {
             self.login_code = Some(IssuedCode::new(mail.code.clone(), mail.expires_at));
         }
+        // Spent is fine: who has used the code of the first mail waits for no second one.
+        let is_its_code = |login: &IssuedCode| login.equals(&mail.code) && login.state != CodeState::Dead;
+        if !self.login_code.as_ref().is_some_and(is_its_code) {
+            return false;
+        }
+        self.mailing.last = Some(mail.id);
+        self.mailing.sent_at.push(since);
         true
     }
 
     /// It was not sent, or nobody knows: what may stand in it is no good, and another may be sent at once.
     pub fn withdraw_mail(&mut self, mail: &ReservedMail) {
-        if self.mailing.under_way != Some(mail.sending) {
+        if self.mailing.give_up_place_of(mail.id).is_none() {
             return;
         }
-        self.mailing.under_way = None;
         if let Some(login) = self.login_code.as_mut().filter(|login| !mail.is_new && login.equals(&mail.code))
         {
             login.bury();
@@ -147,6 +147,11 @@ impl Mailing {
         if let Some(sending) = &mut self.under_way {
             sending.since = now.min(sending.since);
         }
+    }
+
+    /// By its number alone: when it was taken is moved if the clock goes back.
+    fn give_up_place_of(&mut self, id: u64) -> Option<Timestamp> {
+        self.under_way.take_if(|sending| sending.id == id).map(|sending| sending.since)
     }
 
     fn wait_after_last(&self, now: Timestamp, policy: &Policy) -> Option<Wait> {

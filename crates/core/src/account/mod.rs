@@ -16,7 +16,7 @@ mod throttle;
 mod unlock;
 mod verify;
 
-pub use authenticators::{Confirmation, PendingAuthenticator};
+pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator};
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
 pub use id::AccountId;

@@ -48,6 +48,15 @@ impl Throttle {
         }
     }
 
+    /// Takes the `nth` failure in a row back, as if it had never been counted.
+    pub fn withdraw(&mut self, nth: u32, policy: &Policy) {
+        // Nobody is let in during a wait: one that is on now was brought by the latest failure.
+        if self.failures == nth {
+            self.waits_until = None;
+        }
+        self.forgive(1, policy);
+    }
+
     /// Only a success, an unlock or a new secret clears the count; time alone does not.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -2,8 +2,10 @@
 #![cfg(test)]
 
 mod attacker;
+mod authenticators;
 mod build;
 mod idempotency;
+mod mail;
 mod proof;
 mod properties;
 mod restore;

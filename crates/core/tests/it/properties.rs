@@ -2,7 +2,7 @@
 
 use crate::build::{NOON, code_of, credential, issued};
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, OtpType, OtpTypes, Refusal, Verification};
+use einmal_core::account::{Account, Confirmation, OtpType, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use proptest::prelude::*;
@@ -183,6 +183,41 @@ proptest! {
         if account.verify(&code, types, NOON, &policy) == Verification::Accepted {
             prop_assert!(account.devices[0].progress.last_step.is_some());
             prop_assert_eq!(account.devices[0].progress.last_step, account.authenticators[0].progress.last_step);
+        }
+    }
+
+    #[test]
+    fn a_step_of_a_new_secret_is_a_success_once_be_it_to_confirm_or_to_verify(
+        history in prop::collection::vec((any::<bool>(), -3..=3_i64, 0..40_u64), 1..40),
+    ) {
+        let policy = Policy::default();
+        // Nothing beside it and eight digits, so that no code is right by chance.
+        let mut account = Account::default();
+        let pending = credential(7, 8);
+        account.begin_authenticator(pending.id, None, pending.totp.clone(), NOON);
+        let (mut now, mut wrong, mut last) = (NOON, 0, None);
+        for (confirms, offset, pause) in history {
+            now = now.plus_seconds(pause);
+            let step = pending.totp.step_at(now).saturating_add_signed(offset);
+            let code = pending.totp.code_at(step);
+            let was_live = !account.authenticators.is_empty();
+            let is_success = if confirms {
+                let outcome = account.confirm_authenticator(pending.id, &code, now, &policy);
+                wrong += u32::from(outcome == Confirmation::Wrong);
+                prop_assert!(wrong <= Policy::PENDING_FAILURES);
+                prop_assert!(outcome == Confirmation::NotPending || !was_live);
+                outcome == Confirmation::Confirmed
+            } else {
+                let outcome = account.verify(&code, OtpTypes::ALL, now, &policy);
+                account.otp_throttle.clear();
+                prop_assert!(outcome != Verification::Accepted || was_live, "pending codes are good for nothing");
+                outcome == Verification::Accepted
+            };
+            if is_success {
+                prop_assert!(wrong < Policy::PENDING_FAILURES && last.is_none_or(|last| step > last));
+                last = Some(step);
+            }
+            prop_assert_eq!(!account.authenticators.is_empty(), last.is_some());
         }
     }
 }

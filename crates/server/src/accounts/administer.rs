@@ -1,8 +1,9 @@
 //! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every
 //! attempt, a change goes through a version that must still be there.
 
+use super::outcome::Done;
 use super::seal::SealError;
-use super::update::{Accounts, Done, UpdateError};
+use super::update::{Accounts, UpdateError};
 use crate::store::SealedAccount;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId};

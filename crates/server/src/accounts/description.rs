@@ -4,7 +4,8 @@
 use super::export::rfc_3339;
 use einmal_core::Timestamp;
 use einmal_core::account::{
-    Account, AccountId, CodeState, Credential, IssuedCode, OtpType, StoredHash, Throttle,
+    Account, AccountId, CodeState, Credential, IssuedCode, OtpType, PendingAuthenticator, StoredHash,
+    Throttle,
 };
 use einmal_core::policy::Policy;
 use serde::Serialize;
@@ -23,6 +24,8 @@ pub struct Description<'a> {
     pub password: HashState,
     pub device_totps: Vec<CredentialDescription<'a>>,
     pub authenticators: Vec<CredentialDescription<'a>>,
+    /// Shown to the user, and not confirmed by a code yet.
+    pub pending_authenticators: Vec<PendingDescription<'a>>,
     pub codes: Vec<CodeDescription>,
     /// Of wrong codes, PINs and passwords.
     pub failures: Failures,
@@ -54,6 +57,20 @@ pub struct CredentialDescription<'a> {
     /// Since its last success.
     pub failures: u32,
     pub suspended: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingDescription<'a> {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// Wrong codes offered for it.
+    pub failures: u32,
 }
 
 #[derive(Serialize)]
@@ -102,6 +119,7 @@ impl<'a> Description<'a> {
             password: HashState::of(account.password.as_ref(), true),
             device_totps: credentials(&account.devices),
             authenticators: credentials(&account.authenticators),
+            pending_authenticators: account.pending_authenticators(now).map(PendingDescription::of).collect(),
             codes: codes.collect(),
             failures: Failures {
                 otp: FailureCount::of(&account.otp_throttle, now, policy),
@@ -135,6 +153,19 @@ impl<'a> CredentialDescription<'a> {
             last_used_at: credential.progress.last_used_at.and_then(rfc_3339),
             failures: credential.progress.failures,
             suspended: credential.is_suspended(now, policy),
+        }
+    }
+}
+
+impl<'a> PendingDescription<'a> {
+    fn of(pending: &'a PendingAuthenticator) -> Self {
+        let credential = &pending.credential;
+        Self {
+            id: credential.id.to_string(),
+            label: credential.label.as_deref(),
+            created_at: rfc_3339(credential.created_at),
+            expires_at: rfc_3339(pending.expires_at()),
+            failures: pending.failures,
         }
     }
 }

@@ -5,9 +5,10 @@ use super::encode::{Encoded, decode, encode_guard, encode_vault};
 use super::keyring::{Keyring, SealingKey};
 use super::seal::Part;
 use super::update::UpdateError;
+use crate::entropy::random_number;
 use crate::store::{Expected, KeyId, SealedAccount, Swap, Version};
+use einmal_core::Entropy;
 use einmal_core::account::{Account, AccountId};
-use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -54,7 +55,7 @@ impl Opened {
     pub(super) fn next(&self, entropy: &dyn Entropy) -> Result<Unsealed, UpdateError> {
         let vault = encode_vault(&self.account)?;
         let vault = (*vault != *self.plain.vault).then_some(vault);
-        let vault_version = if vault.is_some() { draw_version(entropy)? } else { self.vault_version };
+        let vault_version = if vault.is_some() { random_number(entropy)? } else { self.vault_version };
         Ok(Unsealed { guard: encode_guard(&self.account, vault_version)?, vault, vault_version })
     }
 
@@ -83,7 +84,7 @@ impl Unsealed {
         entropy: &dyn Entropy,
     ) -> Result<Swap, UpdateError> {
         let seal = |part, version, plain: &[u8]| key.seal(part, &id, version, plain, entropy);
-        let guard = seal(Part::Guard, draw_version(entropy)?, &self.guard)?;
+        let guard = seal(Part::Guard, random_number(entropy)?, &self.guard)?;
         let vault = self.vault.as_ref().map(|vault| seal(Part::Vault, self.vault_version, vault));
         let vault = vault.transpose()?;
         Ok(Swap { id, expected, guard, vault })
@@ -97,7 +98,7 @@ pub(super) fn new_account(
     account: &Account,
     entropy: &dyn Entropy,
 ) -> Result<Swap, UpdateError> {
-    let vault_version = draw_version(entropy)?;
+    let vault_version = random_number(entropy)?;
     let guard = encode_guard(account, vault_version)?;
     let unsealed = Unsealed { guard, vault: Some(encode_vault(account)?), vault_version };
     unsealed.seal(keyring.sealing(), id, Expected::Absent, entropy)
@@ -116,14 +117,8 @@ pub(super) fn resealed(
         return Ok(None);
     }
     let opened = Opened::open(keyring, id, stored)?;
-    let vault_version = draw_version(entropy)?;
+    let vault_version = random_number(entropy)?;
     let guard = encode_guard(&opened.account, vault_version)?;
     let vault = Some(encode_vault(&opened.account)?);
     opened.swap(id.clone(), &Unsealed { guard, vault, vault_version }, entropy).map(Some)
-}
-
-fn draw_version(entropy: &dyn Entropy) -> Result<Version, EntropyError> {
-    let mut bytes = [0; 8];
-    entropy.fill(&mut bytes)?;
-    Ok(Version::from_be_bytes(bytes))
 }

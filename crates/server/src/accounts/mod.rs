@@ -4,6 +4,7 @@
 mod administer;
 mod change_pin;
 mod check;
+mod copy;
 mod description;
 mod encode;
 mod enrol_first;
@@ -12,6 +13,8 @@ mod export;
 mod import;
 mod key_use;
 mod keyring;
+mod mail_code;
+mod outcome;
 pub mod password_hash;
 mod prove;
 mod put;
@@ -25,8 +28,10 @@ mod update;
 
 pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
+pub use copy::{Copy, CopyError, CopyNotice, CopyReport, reopen_without_target};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
+    PendingDescription,
 };
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Notice, Report};
@@ -34,10 +39,12 @@ pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
-pub use prove::{Deed, Offered, Proof};
+pub use mail_code::Mailed;
+pub use outcome::Outcome;
+pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};
 pub use put::Put;
 pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, read_record, read_record_of};
 pub use reseal::{ResealNotice, ResealReport};
 pub use restore::RestoreReport;
 pub use seal::SealError;
-pub use update::{Accounts, OpenError, Outcome, UpdateError};
+pub use update::{Accounts, OpenError, UpdateError};

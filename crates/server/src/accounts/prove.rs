@@ -2,17 +2,25 @@
 //! compared outside of the loop, and given back: nothing is compared that was not counted before, and what was right
 //! is believed only when it has been settled.
 
-use super::password_hash::{HashingError, PasswordHash, Place, hash_argon2id};
-use super::update::Done;
+mod comparison;
+mod deed;
+mod elsewhere;
+
+pub use deed::Deed;
+pub use elsewhere::{Judged, Judging};
+
+use super::outcome::Done;
+use super::password_hash::{Crowded, Place};
 use super::{Accounts, Outcome, UpdateError};
 use crate::metrics::Stage;
 use crate::trace;
+use comparison::{Comparison, compare};
+use einmal_core::Timestamp;
 use einmal_core::account::{
     Account, AccountId, OtpTypes, ProofKind, Reservation, Reserved, StoredHash, Verdict, Verification, Wait,
 };
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
-use einmal_core::{Entropy, Timestamp};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -21,32 +29,21 @@ use zeroize::Zeroizing;
 pub struct Offered {
     /// Of any type. `Some(None)` is what cannot be a code: wrong, and no guess.
     pub otp: Option<Option<Code>>,
-    pub password: Option<Zeroizing<String>>,
+    pub password: Option<Password>,
     pub pin: Option<Zeroizing<String>>,
 }
 
-impl Offered {
-    pub fn is_empty(&self) -> bool {
-        self.otp.is_none() && self.password.is_none() && self.pin.is_none()
-    }
+/// By whom it is judged.
+pub enum Password {
+    /// By the account's own hash.
+    Compared(Zeroizing<String>),
+    Elsewhere(Judging),
 }
 
-/// What a proof is for, as pure functions of the account.
-pub trait Deed: Send + Sync + 'static {
-    type Done: Send + 'static;
-
-    /// What the request's key says, if it was used before: `Repeated` or `KeyReused`. Asked before anything else.
-    fn earlier(&self, _account: &Account) -> Option<Proof<Self::Done>> {
-        None
+impl Offered {
+    fn needs_hashing(&self) -> bool {
+        matches!(self.password, Some(Password::Compared(_))) || self.pin.is_some()
     }
-
-    /// Asked after the throttle and before anything is looked at, so that nothing is used up in vain.
-    fn is_possible(&self, _account: &Account) -> bool {
-        true
-    }
-
-    /// On an account that has proved who it is, in the commit that spends or settles the proof.
-    fn run(&self, account: &mut Account) -> Self::Done;
 }
 
 pub enum Proof<T> {
@@ -72,7 +69,7 @@ pub(super) enum Looked<T> {
 
 impl<T> Looked<T> {
     /// What an earlier request under the same key makes of this one.
-    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &Account) -> Option<Self> {
+    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &mut Account) -> Option<Self> {
         deed.earlier(account).map(|proof| match proof {
             Proof::Repeated(_) => Self::At(proof),
             _ => Self::Untouched(proof),
@@ -126,11 +123,10 @@ impl<T: Send + 'static> Outcome for Admission<T> {
     }
 }
 
-/// What a comparison found.
-enum Comparison {
-    Wrong,
-    /// With the hash that is to take the old one's place, if it is not one of ours.
-    Right(Option<StoredHash>),
+/// What is looked at after the code.
+enum Slow {
+    Password(Password),
+    Pin(Zeroizing<String>),
 }
 
 impl Accounts {
@@ -145,21 +141,26 @@ impl Accounts {
         deed: D,
     ) -> Result<Proof<D::Done>, UpdateError> {
         // Before anything is counted: who is turned away here has not tried.
-        let place = self.enter_hashing()?;
+        let place = offered.needs_hashing().then(|| self.enter_hashing()).transpose()?;
         let (accounts, deed) = (self.clone(), Arc::new(deed));
         let attempt = Attempt { accounts, id, now, policy, place, deed };
         let proof = tokio::spawn(trace::carried(async move {
-            let slow = [(ProofKind::Password, offered.password), (ProofKind::Pin, offered.pin)];
+            let slow = [offered.password.map(Slow::Password), offered.pin.map(Slow::Pin)];
             let mut so_far = match offered.otp {
                 Some(code) => Some(attempt.look_at_code(code).await?),
                 None => None,
             };
-            for (kind, secret) in slow {
-                let Some(secret) = secret else { continue };
+            for secret in slow.into_iter().flatten() {
                 if so_far.as_ref().is_some_and(Proof::is_final) {
                     break;
                 }
-                let next = attempt.look_at(kind, secret).await?;
+                let next = match secret {
+                    Slow::Password(Password::Elsewhere(judging)) => attempt.ask(judging).await?,
+                    Slow::Password(Password::Compared(password)) => {
+                        attempt.look_at(ProofKind::Password, password).await?
+                    }
+                    Slow::Pin(pin) => attempt.look_at(ProofKind::Pin, pin).await?,
+                };
                 so_far = Some(match so_far {
                     Some(before) => before.or(next),
                     None => next,
@@ -202,7 +203,8 @@ struct Attempt<D> {
     id: AccountId,
     now: Timestamp,
     policy: Arc<Policy>,
-    place: Place,
+    /// If anything is to be hashed.
+    place: Option<Place>,
     deed: Arc<D>,
 }
 
@@ -261,24 +263,28 @@ impl<D: Deed> Attempt<D> {
         kind: ProofKind,
         secret: &Arc<Zeroizing<String>>,
     ) -> Result<Option<Proof<D::Done>>, UpdateError> {
-        let reserved = match self.reserve(kind).await? {
-            Admission::Reserved(reserved) => reserved,
-            Admission::Decided(looked) => {
-                let proof = looked.into_proof();
-                if matches!(proof, Proof::Throttled(_)) {
-                    self.accounts.metrics().attempts.throttled(kind.into());
-                }
-                return Ok(Some(proof));
-            }
+        let reserved = match self.admit(kind).await? {
+            Ok(reserved) => reserved,
+            Err(turned_away) => return Ok(Some(turned_away)),
         };
         let (hash, entropy, secret) = (reserved.hash.clone(), self.accounts.entropy(), Arc::clone(secret));
         let comparing = self.accounts.metrics().stages.time(Stage::Compare);
-        let compared = self.place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
+        let place = self.place.as_ref().ok_or(Crowded)?;
+        let compared = place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
         drop(comparing);
         let Comparison::Right(rehashed) = compared else {
             self.count_wrong(kind, &reserved);
             return Ok(Some(Proof::Wrong));
         };
+        self.settle(reserved, rehashed).await
+    }
+
+    /// `None` if what was right is not the account's any more.
+    async fn settle(
+        &self,
+        reserved: Reserved,
+        rehashed: Option<StoredHash>,
+    ) -> Result<Option<Proof<D::Done>>, UpdateError> {
         let (deed, policy) = (Arc::clone(&self.deed), Arc::clone(&self.policy));
         let settle = move |account: &mut Account| {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
@@ -288,6 +294,19 @@ impl<D: Deed> Attempt<D> {
             Some(Done(settled)) => Ok(settled),
             None => Ok(Some(Proof::Wrong)),
         }
+    }
+
+    /// Counts the attempt, or tells why it is not even looked at.
+    async fn admit(&self, kind: ProofKind) -> Result<Result<Reserved, Proof<D::Done>>, UpdateError> {
+        let looked = match self.reserve(kind).await? {
+            Admission::Reserved(reserved) => return Ok(Ok(reserved)),
+            Admission::Decided(looked) => looked,
+        };
+        let proof = looked.into_proof();
+        if matches!(proof, Proof::Throttled(_)) {
+            self.accounts.metrics().attempts.throttled(kind.into());
+        }
+        Ok(Err(proof))
     }
 
     async fn reserve(&self, kind: ProofKind) -> Result<Admission<D::Done>, UpdateError> {
@@ -319,23 +338,4 @@ impl<D: Deed> Attempt<D> {
             attempts.pin_died();
         }
     }
-}
-
-fn compare(
-    hash: Option<&StoredHash>,
-    secret: &str,
-    entropy: &dyn Entropy,
-) -> Result<Comparison, HashingError> {
-    let secret = secret.as_bytes();
-    let Some(hash) = hash else {
-        PasswordHash::compare_with_none(secret)?;
-        return Ok(Comparison::Wrong);
-    };
-    // It was parsed when it came in.
-    let hash = PasswordHash::parse(hash.as_str()).map_err(|_| HashingError::Parameters)?;
-    if !hash.is_of(secret)? {
-        return Ok(Comparison::Wrong);
-    }
-    let rehashed = hash.is_to_be_replaced(secret).then(|| hash_argon2id(secret, entropy)).transpose()?;
-    Ok(Comparison::Right(rehashed.map(StoredHash::new)))
 }

@@ -1,9 +1,9 @@
 //! Puts a record where an account is to be, new or in the place of one that exists. It must not bring back what was
 //! spent or died.
 
+use super::outcome::Done;
 use super::password_hash::PasswordHash;
 use super::record::Provisioned;
-use super::update::Done;
 use super::{Accounts, UpdateError};
 use crate::store::SwapOutcome;
 use einmal_core::account::{Account, StoredHash};

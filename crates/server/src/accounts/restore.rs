@@ -1,9 +1,10 @@
 //! Makes all accounts of a restored backup safe: what was accepted since it was made is accepted no more. Goes
 //! through the one loop, so that each account gets a version that no stale copy has.
 
+use super::Outcome;
 use super::rows::PAGE;
 use super::seal::SealError;
-use super::update::{Accounts, Outcome, UpdateError};
+use super::update::{Accounts, UpdateError};
 use crate::store::StoreError;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, Restored};

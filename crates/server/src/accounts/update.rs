@@ -3,13 +3,15 @@
 
 use super::envelope::{Opened, new_account};
 use super::keyring::{Following, LiveKeyring};
+use super::mail_code::Mailings;
+use super::outcome::Outcome;
 use super::password_hash::{Crowded, HashPool, HashingError, Interrupted, Place};
 use super::seal::SealError;
 use super::turns::Turns;
-use crate::metrics::{Metrics, Stage};
+use crate::metrics::{Attempts, Metrics, Stage};
 use crate::store::{SealedAccount, Store, StoreError, Swap, SwapOutcome, claim_property};
 use crate::trace;
-use einmal_core::account::{Account, AccountId, Keyed, Verdict, Verification};
+use einmal_core::account::{Account, AccountId};
 use einmal_core::{Entropy, EntropyError};
 use std::sync::Arc;
 
@@ -26,55 +28,8 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     turns: Arc<Turns>,
     hashing: HashPool,
+    mailings: Mailings,
     metrics: Arc<Metrics>,
-}
-
-/// What an operation decided.
-pub trait Outcome: Send + 'static {
-    /// Whether the attempt was looked at. If so a guard is written even where nothing changed, so that refusals
-    /// take the same time.
-    fn is_evaluated(&self) -> bool;
-
-    /// Whether it stands on what was read, such as an earlier success. What one reads may not be on the disk of every
-    /// replica yet; a commit after it is not answered before it is.
-    fn needs_a_commit(&self) -> bool {
-        false
-    }
-}
-
-impl Outcome for Verification {
-    fn is_evaluated(&self) -> bool {
-        !matches!(self, Self::Throttled(_))
-    }
-}
-
-impl Outcome for Verdict {
-    fn is_evaluated(&self) -> bool {
-        self.verification.is_evaluated()
-    }
-}
-
-impl<T: Outcome> Outcome for Keyed<T> {
-    fn is_evaluated(&self) -> bool {
-        match self {
-            Self::First(outcome) => outcome.is_evaluated(),
-            Self::Repeated => true,
-            Self::KeyReused => false,
-        }
-    }
-
-    fn needs_a_commit(&self) -> bool {
-        matches!(self, Self::Repeated)
-    }
-}
-
-/// A change that nobody has to prove anything for.
-pub(super) struct Done<T>(pub(super) T);
-
-impl<T: Send + 'static> Outcome for Done<T> {
-    fn is_evaluated(&self) -> bool {
-        true
-    }
 }
 
 /// Nothing is known about the attempt, but that it must not be answered as a success.
@@ -96,6 +51,8 @@ pub enum UpdateError {
     HashingInterrupted(#[from] Interrupted),
     #[error(transparent)]
     Hashing(#[from] HashingError),
+    #[error("whoever judges the password gave no verdict")]
+    NotJudged,
 }
 
 impl From<EntropyError> for UpdateError {
@@ -149,8 +106,9 @@ impl Accounts {
         }
         opened.map_err(OpenError::WrongKeyring)?;
         let following = keyring.follow();
-        let (turns, hashing) = (Arc::default(), HashPool::default());
-        let inner = Inner { store, keyring, _following: following, entropy, turns, hashing, metrics };
+        let (turns, hashing, mailings) = (Arc::default(), HashPool::default(), Mailings::default());
+        let inner =
+            Inner { store, keyring, _following: following, entropy, turns, hashing, mailings, metrics };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -173,6 +131,10 @@ impl Accounts {
         })
     }
 
+    pub(super) fn mailings(&self) -> &Mailings {
+        &self.inner.mailings
+    }
+
     pub(super) fn entropy(&self) -> Arc<dyn Entropy> {
         Arc::clone(&self.inner.entropy)
     }
@@ -190,7 +152,18 @@ impl Accounts {
         T: Outcome,
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
-        self.attempt(id, Missing::IsNobody, decide).await
+        self.update_counted(id, decide, |_, _| {}).await
+    }
+
+    /// The same, and `count` is told what came of it, also if the caller has gone by then: whoever guesses and does not
+    /// wait for the answer must not stay unseen.
+    pub async fn update_counted<T: Outcome>(
+        &self,
+        id: AccountId,
+        decide: impl Fn(&mut Account) -> T + Send + Sync + 'static,
+        count: impl FnOnce(&Attempts, Option<&T>) + Send + 'static,
+    ) -> Result<Option<T>, UpdateError> {
+        self.attempt(id, Missing::IsNobody, decide, count).await
     }
 
     /// The same, and where there is no account, `decide` runs on an empty one, which comes into being.
@@ -199,22 +172,24 @@ impl Accounts {
         T: Outcome,
         F: Fn(&mut Account) -> T + Send + Sync + 'static,
     {
-        self.attempt(id, Missing::IsMade, decide).await?.ok_or(UpdateError::Contended)
+        let made = self.attempt(id, Missing::IsMade, decide, |_, _| {}).await?;
+        made.ok_or(UpdateError::Contended)
     }
 
-    async fn attempt<T, F>(
+    async fn attempt<T: Outcome>(
         &self,
         id: AccountId,
         missing: Missing,
-        decide: F,
-    ) -> Result<Option<T>, UpdateError>
-    where
-        T: Outcome,
-        F: Fn(&mut Account) -> T + Send + Sync + 'static,
-    {
+        decide: impl Fn(&mut Account) -> T + Send + Sync + 'static,
+        count: impl FnOnce(&Attempts, Option<&T>) + Send + 'static,
+    ) -> Result<Option<T>, UpdateError> {
         let inner = Arc::clone(&self.inner);
-        let attempt = tokio::spawn(trace::carried(async move { inner.update(&id, missing, decide).await }));
-        attempt.await.map_err(|_| UpdateError::Panicked)?
+        let attempt = async move {
+            let updated = inner.update(&id, missing, decide).await?;
+            count(&inner.metrics.attempts, updated.as_ref());
+            Ok(updated)
+        };
+        tokio::spawn(trace::carried(attempt)).await.map_err(|_| UpdateError::Panicked)?
     }
 
     /// Writes new accounts, in one commit where the store can. `Conflict` marks those that exist.

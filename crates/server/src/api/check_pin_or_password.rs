@@ -35,7 +35,7 @@ fn documentation() -> Documentation {
         Method::GET,
         "CheckUserPinOrPassword",
         "Check which of PIN and password there is",
-        "A PIN that died of wrong guesses counts as not set.",
+        "A PIN that died of wrong guesses counts as not set. Where the issuer judges passwords, there is one.",
     )
     .scopes(&[CheckPin::SCOPE, CheckPassword::SCOPE])
     .answer_with(
@@ -57,5 +57,6 @@ async fn check_pin_or_password(
     _: AcceptsJson,
 ) -> Result<Json<Value>, ApiError> {
     let account = context.accounts.read(caller.account()).await?.unwrap_or_default();
-    Ok(Json(json!({ "pin": account.has_live_pin(), "password": account.password.is_some() })))
+    let has_password = caller.token.password_owner.is_some() || account.password.is_some();
+    Ok(Json(json!({ "pin": account.has_live_pin(), "password": has_password })))
 }

@@ -6,7 +6,7 @@ use super::error::{ApiError, ErrorCode, Fault};
 use super::faults::Faults;
 use super::issued_code::issued;
 use super::negotiate::AcceptsJson;
-use super::proof::{MAX_PASSWORD_LENGTH, MAX_PIN_LENGTH};
+use super::proof::{MAX_PASSWORD_LENGTH, MAX_PIN_LENGTH, Sent};
 use super::router::Route;
 use super::throttled::throttled;
 use crate::accounts::{Deed, Offered, Proof};
@@ -41,7 +41,8 @@ fn documentation() -> Documentation {
         "CreateOTP",
         "Create a one-time password",
         "A new code of the type `account`, for whoever knows the account's password or PIN. The password is looked at \
-         first; one right value is enough. It replaces the account's earlier code.",
+         first; one right value is enough. It replaces the account's earlier code. Where the issuer judges passwords, \
+         503 says that it gave no answer.",
     )
     .scope(CreateOtp::SCOPE)
     .body(json!({
@@ -79,7 +80,7 @@ async fn create_otp(
     _: AcceptsJson,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let offered = read(&document)?;
+    let offered = read(&document)?.offered_with(&caller.token)?;
     let code =
         Code::random(context.entropy.as_ref()).map_err(|error| ApiError::internal(error.to_string()))?;
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
@@ -117,7 +118,7 @@ impl Deed for Issue {
     }
 }
 
-fn read(document: &Document) -> Result<Offered, ApiError> {
+fn read(document: &Document) -> Result<Sent, ApiError> {
     let members = document.members(&["pin", "password"])?;
     let mut faults = Faults::default();
     if !members.has("pin") && !members.has("password") {
@@ -127,11 +128,8 @@ fn read(document: &Document) -> Result<Offered, ApiError> {
     let mut read = |name, longest| {
         members.text(name, 1..=longest, &mut faults).map(|text| Zeroizing::new(text.to_owned()))
     };
-    let offered = Offered {
-        otp: None,
-        password: read("password", MAX_PASSWORD_LENGTH),
-        pin: read("pin", MAX_PIN_LENGTH),
-    };
+    let password = read("password", MAX_PASSWORD_LENGTH);
+    let sent = Sent { password, others: Offered { pin: read("pin", MAX_PIN_LENGTH), ..Offered::default() } };
     faults.finish()?;
-    Ok(offered)
+    Ok(sent)
 }

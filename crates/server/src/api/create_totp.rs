@@ -1,19 +1,20 @@
 //! `CreateTOTP`: enrols a device, against a proof or right after registration. The secret is in this one answer.
 
+use super::credential;
 use super::device::TYPE;
 use super::document::Document;
 use super::documentation::Documentation;
-use super::error::{ApiError, ErrorCode, Fault, JSON_API};
+use super::error::{ApiError, ErrorCode, JSON_API};
 use super::faults::Faults;
 use super::idempotency_key::{IdempotencyKey, reused};
 use super::members::Members;
 use super::negotiate::AcceptsJsonApi;
-use super::proof;
+use super::proof::{self, Sent};
 use super::request::LoggedOutcome;
 use super::resource;
 use super::router::Route;
 use super::throttled::throttled;
-use crate::accounts::{Deed, Offered, Proof};
+use crate::accounts::{Deed, Proof};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation, insufficient_scope};
 use crate::context::Context;
@@ -50,20 +51,6 @@ pub(super) fn route() -> Route {
 }
 
 fn documentation() -> Documentation {
-    let secret = json!({
-        "type": "object",
-        "required": ["secret", "algorithm", "digits", "period"],
-        "properties": {
-            "secret": { "type": "string", "description": "Base32 without padding; shown this once" },
-            "algorithm": { "type": "string", "enum": ["SHA1", "SHA256", "SHA512"] },
-            "digits": { "type": "integer" },
-            "period": { "type": "integer", "description": "Seconds" },
-        },
-    });
-    let mut answer = resource::schema(TYPE, &secret);
-    if let Some(id) = answer.pointer_mut("/properties/data/properties") {
-        id["id"] = json!({ "type": "string", "format": "uuid" });
-    }
     Documentation::new(
         Method::POST,
         "CreateTOTP",
@@ -76,12 +63,12 @@ fn documentation() -> Documentation {
     .scope(CreateTotp::SCOPE)
     .scope(AFTER_LOGIN)
     .parameter(IdempotencyKey::parameter())
-    .body(resource::schema(TYPE, &proof::schema(json!({
+    .body(resource::schema(TYPE, &proof::schema(&json!({
         "algorithm": { "type": ["string", "null"], "enum": ["SHA1", "SHA256", "SHA512", null], "default": "SHA1" },
         "digits": { "type": ["integer", "null"], "minimum": 6, "maximum": 8, "default": 6 },
         "period": { "type": ["integer", "null"], "minimum": 15, "maximum": 120, "default": 30 },
     }))), resource::example(TYPE, &json!({ "pin": "8299" })))
-    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", answer)
+    .answer_with(StatusCode::CREATED, "The device with its secret", "application/vnd.api+json", credential::made_schema(TYPE))
     .example(json!({ "data": {
         "type": TYPE,
         "id": "738e379f-fe30-45ab-819c-ba88804b6368",
@@ -102,7 +89,7 @@ async fn create_totp(
     key: IdempotencyKey,
     document: Document,
 ) -> Result<Response, ApiError> {
-    let Request { id, algorithm, digits, period, offered } = Request::read(&document)?;
+    let Request { id, algorithm, digits, period, sent } = Request::read(&document)?;
     let entropy = context.entropy.as_ref();
     let made = (|| {
         let id = id.map_or_else(|| random_uuid(entropy), Ok)?;
@@ -115,13 +102,13 @@ async fn create_totp(
     let keyed = key.of("CreateTOTP", &caller.token, document.bytes())?;
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
     let enrolment = Enrolment { id, totp, now, policy, keyed };
-    match enrol(&context, &caller, enrolment, offered).await? {
+    match enrol(&context, &caller, enrolment, sent).await? {
         Proof::Right((id, totp)) => Ok(created(id, &totp, "created")),
         Proof::Repeated((id, totp)) => Ok(created(id, &totp, "repeated")),
         Proof::KeyReused => Err(reused()),
         Proof::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
         Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::ProofInvalid, wait)),
-        Proof::Barred => Err(limit_reached(&context)),
+        Proof::Barred => Err(credential::limit_reached(context.policy.max_devices, "devices")),
     }
 }
 
@@ -129,23 +116,25 @@ async fn enrol(
     context: &Context,
     caller: &Caller<CreateTotp>,
     enrolment: Enrolment,
-    offered: Offered,
+    sent: Sent,
 ) -> Result<Proof<(Uuid, Totp)>, ApiError> {
     let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
     let registered_at = caller.token.registered_at;
-    let as_it_is = accounts.read(id).await?.unwrap_or_default();
-    // What was accepted right after registration is not fresh any more when it is repeated.
-    let is_after_login = caller.token.has_scope(AFTER_LOGIN)
-        && (as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&as_it_is).is_some());
+    let is_after_login = caller.token.has_scope(AFTER_LOGIN) && {
+        let mut as_it_is = accounts.read(id).await?.unwrap_or_default();
+        // What was accepted right after registration is not fresh any more when it is repeated.
+        as_it_is.is_fresh(registered_at, now) || enrolment.earlier(&mut as_it_is).is_some()
+    };
     if !is_after_login && !caller.token.has_scope(CreateTotp::SCOPE) {
         return Err(insufficient_scope(CreateTotp::SCOPE));
     }
-    if !offered.is_empty() {
+    if !sent.is_empty() {
+        let offered = sent.offered_with(&caller.token)?;
         let policy = Arc::clone(&context.policy);
         return Ok(accounts.prove(id.clone(), offered, now, policy, enrolment).await?);
     }
     if !is_after_login {
-        return Err(ApiError::new(ErrorCode::ProofInvalid).detail("An otp, a password or a PIN is needed."));
+        return Err(proof::missing());
     }
     // Looked at once more in the commit: of several at once only the first finds the account without a secret.
     let is_fresh = move |account: &Account| account.is_fresh(registered_at, now);
@@ -164,7 +153,7 @@ impl Deed for Enrolment {
     /// What the answer tells.
     type Done = (Uuid, Totp);
 
-    fn earlier(&self, account: &Account) -> Option<Proof<(Uuid, Totp)>> {
+    fn earlier(&self, account: &mut Account) -> Option<Proof<(Uuid, Totp)>> {
         match account.earlier_change(&self.keyed?, self.now) {
             Earlier::Nothing => None,
             Earlier::OtherBody => Some(Proof::KeyReused),
@@ -188,19 +177,8 @@ impl Deed for Enrolment {
     }
 }
 
-fn limit_reached(context: &Context) -> ApiError {
-    let most = context.policy.max_devices;
-    let fault = Fault::new(ErrorCode::LimitReached).pointer("/data");
-    fault.detail(format!("An account has at most {most} devices.")).meta("limit", most).into()
-}
-
 fn created(id: Uuid, totp: &Totp, outcome: &'static str) -> Response {
-    let body = json!({ "data": { "type": TYPE, "id": id.to_string(), "attributes": {
-        "secret": totp.secret().to_base32().as_str(),
-        "algorithm": totp.algorithm().name(),
-        "digits": totp.digits(),
-        "period": totp.period(),
-    } } });
+    let body = json!({ "data": credential::made(TYPE, id, totp) });
     let headers = [(CONTENT_TYPE, JSON_API)];
     (StatusCode::CREATED, headers, Extension(LoggedOutcome(outcome)), body.to_string()).into_response()
 }
@@ -211,7 +189,7 @@ struct Request {
     algorithm: Algorithm,
     digits: u64,
     period: u64,
-    offered: Offered,
+    sent: Sent,
 }
 
 impl Request {
@@ -238,8 +216,8 @@ impl Request {
         };
         let digits = number("digits", 6..=8, Totp::DEFAULT_DIGITS.into());
         let period = number("period", 15..=120, Totp::DEFAULT_PERIOD.into());
-        let offered = proof::read(attributes, faults);
-        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, offered }
+        let sent = proof::read(attributes, faults);
+        Self { id, algorithm: algorithm.unwrap_or_default(), digits, period, sent }
     }
 }
 

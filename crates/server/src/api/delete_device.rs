@@ -1,6 +1,6 @@
 //! `DELETE /user/devices/totp/{id}`: its codes are good no more. No proof is asked, for whoever lost the phone has none.
 
-use super::device::DeviceId;
+use super::credential::CredentialId;
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::negotiate::AcceptsJsonApi;
@@ -31,7 +31,7 @@ fn documentation() -> Documentation {
         "Its codes are good no more. No proof is asked: whoever lost the phone has none.",
     )
     .scope(DeleteDevice::SCOPE)
-    .parameter(DeviceId::parameter())
+    .parameter(CredentialId::parameter())
     .answer(StatusCode::NO_CONTENT, "The device is gone")
     .refuses(&[ErrorCode::NotFound])
 }
@@ -40,7 +40,7 @@ async fn delete_device(
     State(context): State<Arc<Context>>,
     caller: Caller<DeleteDevice>,
     _: AcceptsJsonApi,
-    DeviceId(id): DeviceId,
+    CredentialId(id): CredentialId,
 ) -> Result<StatusCode, ApiError> {
     let delete = move |account: &mut Account| account.delete_device(id);
     match context.accounts.change(caller.account().clone(), delete).await? {

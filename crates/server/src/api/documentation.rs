@@ -27,9 +27,10 @@ pub struct Documentation {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) description: &'static str,
-    /// Media type and schema.
-    pub(super) content: Option<(&'static str, Value)>,
+    /// Media types and schemas; the client chooses among several by `Accept`.
+    pub(super) content: Vec<(&'static str, Value)>,
     pub(super) example: Option<Value>,
+    pub(super) tells_when_to_retry: bool,
 }
 
 impl Documentation {
@@ -81,7 +82,13 @@ impl Documentation {
     /// A success without content.
     #[must_use]
     pub fn answer(mut self, status: StatusCode, description: &'static str) -> Self {
-        self.answers.push(Answer { status, description, content: None, example: None });
+        self.answers.push(Answer {
+            status,
+            description,
+            content: Vec::new(),
+            example: None,
+            tells_when_to_retry: false,
+        });
         self
     }
 
@@ -94,7 +101,26 @@ impl Documentation {
         media_type: &'static str,
         schema: Value,
     ) -> Self {
-        self.answers.push(Answer { status, description, content: Some((media_type, schema)), example: None });
+        let content = vec![(media_type, schema)];
+        self.answers.push(Answer { status, description, content, example: None, tells_when_to_retry: false });
+        self
+    }
+
+    /// Another media type of the answer before it.
+    #[must_use]
+    pub fn or(mut self, media_type: &'static str, schema: Value) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.content.push((media_type, schema));
+        }
+        self
+    }
+
+    /// The answer before it may have `Retry-After`.
+    #[must_use]
+    pub fn tells_when_to_retry(mut self) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.tells_when_to_retry = true;
+        }
         self
     }
 

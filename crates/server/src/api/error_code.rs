@@ -90,7 +90,7 @@ error_codes! {
     MethodNotAllowed METHOD_NOT_ALLOWED "method-not-allowed", "Method not allowed",
         "The path exists, but not with this method. The Allow header names those it has.";
     NotAcceptable NOT_ACCEPTABLE "not-acceptable", "No acceptable media type",
-        "The Accept header admits none of the media types of this operation. JSON operations answer application/json or application/vnd.api+json.";
+        "The Accept header admits none of the media types of this operation. JSON operations answer application/json or application/vnd.api+json, images are image/svg+xml or image/png.";
     PinNotSecure NOT_ACCEPTABLE "pin-not-secure", "PIN not secure enough",
         "A PIN has four digits, at least three of them different, and is no run upwards or downwards. Nothing was consumed: choose another PIN and use the same code.";
     RequestTimeout REQUEST_TIMEOUT "request-timeout", "Request too slow",

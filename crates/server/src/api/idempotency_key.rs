@@ -64,16 +64,17 @@ impl IdempotencyKey {
     }
 }
 
-/// For requests that are refused without an attempt: what the key says comes before what is wrong with them.
+/// For requests that are refused without an attempt: what the key says comes before what is wrong with them. They can
+/// be no repeats, so that nothing is learned from them that would have to be counted.
 pub(super) async fn refuse_reused_key(
     accounts: &Accounts,
     id: &AccountId,
     keyed: Option<&KeyedRequest>,
-    earlier: impl Fn(&Account, &KeyedRequest) -> Earlier,
+    earlier: impl Fn(&mut Account, &KeyedRequest) -> Earlier,
 ) -> Result<(), ApiError> {
     let Some(keyed) = keyed else { return Ok(()) };
     let account = accounts.read(id).await?;
-    let is_reused = account.is_some_and(|account| earlier(&account, keyed) == Earlier::OtherBody);
+    let is_reused = account.is_some_and(|mut account| earlier(&mut account, keyed) == Earlier::OtherBody);
     if is_reused { Err(reused()) } else { Ok(()) }
 }
 

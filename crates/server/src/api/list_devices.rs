@@ -2,15 +2,15 @@
 
 use super::device;
 use super::documentation::Documentation;
-use super::error::{ApiError, JSON_API};
+use super::error::ApiError;
 use super::negotiate::AcceptsJsonApi;
+use super::resource;
 use super::router::Route;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use serde_json::json;
 use std::sync::Arc;
@@ -32,11 +32,7 @@ fn documentation() -> Documentation {
             StatusCode::OK,
             "The devices, without secrets",
             "application/vnd.api+json",
-            json!({
-                "type": "object",
-                "required": ["data"],
-                "properties": { "data": { "type": "array", "items": device::schema() } },
-            }),
+            resource::answer_schema(&json!({ "type": "array", "items": device::schema() })),
         )
         .example(json!({ "data": [device::example()] }))
 }
@@ -48,5 +44,5 @@ async fn list_devices(
 ) -> Result<Response, ApiError> {
     let account = context.accounts.read(caller.account()).await?.unwrap_or_default();
     let devices: Vec<_> = account.devices.iter().map(device::described).collect();
-    Ok(([(CONTENT_TYPE, JSON_API)], json!({ "data": devices }).to_string()).into_response())
+    Ok(resource::answer(&json!(devices)))
 }

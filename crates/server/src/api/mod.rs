@@ -1,12 +1,19 @@
 //! The HTTP API: routes, what goes in and out of them, and every error. It must not know a store, and decides
 //! nothing about an account.
 
+mod accept_image;
+mod accept_language;
 pub mod admin;
+mod authenticator;
 mod check_password;
 mod check_pin;
 mod check_pin_or_password;
+mod confirm_authenticator;
+mod create_authenticator;
 mod create_otp;
 mod create_totp;
+mod credential;
+mod delete_authenticator;
 mod delete_device;
 mod device;
 pub mod document;
@@ -18,19 +25,26 @@ pub mod faults;
 mod html;
 mod idempotency_key;
 mod issued_code;
+mod label;
+mod label_authenticator;
 mod label_device;
+mod list_authenticators;
 mod list_devices;
 mod long_poll;
 pub mod management;
 pub mod members;
+mod merge;
 pub mod negotiate;
 mod node;
 pub mod openapi;
 mod proof;
+mod qr_code;
 mod reference_page;
 pub mod request;
 mod resource;
 pub mod router;
+mod sendmail_otp;
+mod show_qr_code;
 mod throttled;
 mod update_error;
 mod update_pin;

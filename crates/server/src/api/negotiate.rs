@@ -29,7 +29,7 @@ impl<S: Sync> FromRequestParts<S> for AcceptsJsonApi {
     }
 }
 
-fn not_acceptable() -> ApiError {
+pub(super) fn not_acceptable() -> ApiError {
     Fault::new(ErrorCode::NotAcceptable).source(Source::Header("Accept")).into()
 }
 
@@ -73,7 +73,7 @@ fn matches(range: &[u8], treatment: Parameters) -> bool {
     parts.all(|parameter| {
         let (name, value) = split_parameter(parameter);
         if name.eq_ignore_ascii_case(b"q") {
-            return is_positive_weight(value);
+            return weight(value).is_some_and(|weight| weight > 0);
         }
         treatment == Parameters::Ignored || !is_json_api || is_of_json_api(name, value)
     })
@@ -84,19 +84,29 @@ fn is_of_json_api(name: &[u8], value: &[u8]) -> bool {
     name.is_empty() || is_utf8 || name.eq_ignore_ascii_case(b"profile")
 }
 
-/// RFC 9110 section 12.4.2. A weight that is none makes the range match nothing.
-fn is_positive_weight(weight: &[u8]) -> bool {
-    match weight {
-        [b'1'] => true,
-        [b'1', b'.', rest @ ..] => rest.len() <= 3 && rest.iter().all(|digit| *digit == b'0'),
-        [b'0', b'.', rest @ ..] => {
-            rest.len() <= 3 && rest.iter().all(u8::is_ascii_digit) && rest.iter().any(|digit| *digit != b'0')
-        }
-        _ => false,
+/// RFC 9110 section 12.4.2, in thousandths. A weight that is none makes the range match nothing.
+pub(super) fn weight(text: &[u8]) -> Option<u16> {
+    let (whole, rest) = text.split_first()?;
+    let decimals = match rest {
+        [] => rest,
+        [b'.', decimals @ ..] if decimals.len() <= 3 => decimals,
+        _ => return None,
+    };
+    let whole = match whole {
+        b'0' => 0,
+        b'1' => 1_000,
+        _ => return None,
+    };
+    let mut place = 1_000;
+    let mut thousandths = whole;
+    for digit in decimals {
+        place /= 10;
+        thousandths += u16::from(digit.is_ascii_digit().then(|| digit - b'0')?) * place;
     }
+    (thousandths <= 1_000).then_some(thousandths)
 }
 
-fn split_parameter(parameter: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_parameter(parameter: &[u8]) -> (&[u8], &[u8]) {
     let end = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
     let (name, value) = parameter.split_at(end);
     (name.trim_ascii_end(), value.get(1..).unwrap_or_default().trim_ascii_start())

@@ -123,12 +123,16 @@ fn operation(documentation: &Documentation) -> Value {
 
 fn responses(documentation: &Documentation) -> BTreeMap<String, Value> {
     let mut responses = BTreeMap::new();
-    for Answer { status, description, content, example } in &documentation.answers {
-        let content = content.as_ref().map(|(media_type, schema)| match example {
-            Some(example) => json!({ *media_type: { "schema": schema, "example": example } }),
-            None => json!({ *media_type: { "schema": schema } }),
-        });
-        responses.insert(status.as_str().to_owned(), response(description, &["Request-Id"], content));
+    for Answer { status, description, content, example, tells_when_to_retry } in &documentation.answers {
+        let of = |(media_type, schema): &(&str, Value)| match example {
+            Some(example) => ((*media_type).to_owned(), json!({ "schema": schema, "example": example })),
+            None => ((*media_type).to_owned(), json!({ "schema": schema })),
+        };
+        let content: Map<String, Value> = content.iter().map(of).collect();
+        let content = (!content.is_empty()).then_some(Value::Object(content));
+        let headers: &[&str] =
+            if *tells_when_to_retry { &["Request-Id", "Retry-After"] } else { &["Request-Id"] };
+        responses.insert(status.as_str().to_owned(), response(description, headers, content));
     }
     for (status, codes) in refusals(documentation) {
         let lines = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.title()));

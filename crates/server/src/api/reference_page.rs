@@ -159,7 +159,7 @@ mod tests {
                 assert!(entry.contains(&format!("{} /user/2025-1{}", operation.method, route.path())));
                 assert!(entry.contains("curl -X") && entry.contains("#insufficient-scope"), "{entry}");
                 let shown = entry.contains("<pre>{\n");
-                assert_eq!(shown, operation.answers.iter().any(|answer| answer.content.is_some()), "{entry}");
+                assert_eq!(shown, operation.answers.iter().any(|answer| answer.example.is_some()), "{entry}");
                 assert_eq!(entry.contains(" -d &#39;") || entry.contains(" -d '"), operation.body.is_some());
             }
         }

@@ -118,6 +118,7 @@ where
             client: request.extensions().get::<ClientAddress>().copied(),
             started: Instant::now(),
             context: Arc::clone(context),
+            is_answered: false,
             inner: self.inner.call(request),
         }
     }
@@ -133,6 +134,7 @@ pub(super) struct Answering<F> {
     client: Option<ClientAddress>,
     started: Instant,
     context: Arc<Context>,
+    is_answered: bool,
     inner: F,
 }
 
@@ -157,6 +159,7 @@ where
             // Where, the process's hook has logged. Never the message: it may quote what was worked on.
             Err(_) => axum::response::IntoResponse::into_response(ApiError::internal("panicked")),
         };
+        this.is_answered = true;
         this.finish(&mut response);
         Poll::Ready(Ok(response))
     }
@@ -186,6 +189,21 @@ impl<F> Answering<F> {
         let trace_id = self.trace.as_ref().map(|trace| trace.id());
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         log(&Line { id, trace_id, client, method, route, status, outcome, cause, duration_us });
+    }
+}
+
+/// A client that does not wait for the answer has asked all the same, and what it asked for may have been done.
+impl<F> Drop for Answering<F> {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let request_id = self.id.to_str().unwrap_or_default();
+        let trace_id = self.trace.as_ref().map(|trace| tracing::field::display(trace.id()));
+        let client = self.client.map(|client| tracing::field::display(client.0));
+        let (method, route) = (self.method.name(), self.route.as_ref().map_or("", MatchedPath::as_str));
+        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(request_id, trace_id, client, method, route, duration_us, "request given up");
     }
 }
 

@@ -7,8 +7,9 @@ use super::error_page;
 use super::request::{Counted, RequestLayer};
 use super::verify_otp;
 use super::{
-    check_password, check_pin, check_pin_or_password, create_otp, create_totp, delete_device, label_device,
-    list_devices, update_pin,
+    check_password, check_pin, check_pin_or_password, confirm_authenticator, create_authenticator,
+    create_otp, create_totp, delete_authenticator, delete_device, label_authenticator, label_device,
+    list_authenticators, list_devices, sendmail_otp, show_qr_code, update_pin,
 };
 use super::{openapi, reference_page};
 use crate::context::Context;
@@ -76,10 +77,17 @@ pub fn routes() -> Vec<Route> {
     vec![
         verify_otp::route(),
         create_otp::route(),
+        sendmail_otp::route(),
         create_totp::route(),
         list_devices::route(),
         label_device::route(),
         delete_device::route(),
+        create_authenticator::route(),
+        show_qr_code::route(),
+        confirm_authenticator::route(),
+        list_authenticators::route(),
+        label_authenticator::route(),
+        delete_authenticator::route(),
         update_pin::route(),
         check_pin::route(),
         check_password::route(),

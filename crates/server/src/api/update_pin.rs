@@ -77,7 +77,7 @@ async fn update_pin(
     let (id, now, policy) = (caller.account(), caller.now, Arc::clone(&context.policy));
     let checked = check_pin(&pin).map_err(not_secure);
     let (Some(code), Ok(())) = (code, &checked) else {
-        let earlier = |account: &Account, keyed: &_| account.earlier_change(keyed, now);
+        let earlier = |account: &mut Account, keyed: &_| account.earlier_change(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
         checked?;
         return Err(refused("not 6 to 8 digits"));

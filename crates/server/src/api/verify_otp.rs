@@ -11,13 +11,13 @@ use super::router::Route;
 use super::throttled::throttled;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::metrics::VerificationOutcome;
+use crate::metrics::{Attempts, VerificationOutcome};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::account::{Account, Keyed, OtpType, OtpTypes, Verification};
+use einmal_core::account::{Account, Keyed, OtpType, OtpTypes, Verdict, Verification};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -77,31 +77,31 @@ async fn verify_otp(
     let Request { code, types } = Request::read(&document)?;
     let keyed = key.of("VerifyOTP", &caller.token, document.bytes())?;
     let (id, now, policy) = (caller.account(), caller.now, Arc::clone(&context.policy));
-    let attempts = &context.accounts.metrics().attempts;
     // What cannot be anybody's code is no guess at this account's, and not counted.
     let Some(code) = code else {
-        let earlier = |account: &Account, keyed: &_| account.earlier_verification(keyed, now);
+        let earlier = |account: &mut Account, keyed: &_| account.earlier_verification(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
-        attempts.verified(types, VerificationOutcome::NotACode);
+        context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
         return Err(invalid("not 6 to 8 digits"));
     };
     let decide =
         move |account: &mut Account| account.verify_keyed(keyed.as_ref(), &code, types, now, &policy);
-    let verdict = match context.accounts.update(id.clone(), decide).await? {
-        Some(Keyed::First(verdict)) => Some(verdict),
-        Some(Keyed::Repeated) => {
-            attempts.verified(types, VerificationOutcome::Repeated);
-            return Ok(accepted("repeated"));
-        }
-        Some(Keyed::KeyReused) => return Err(reused()),
-        None => None,
+    let count = move |attempts: &Attempts, decided: Option<&Keyed<Verdict>>| match decided {
+        Some(Keyed::First(verdict)) => attempts.decided(types, Some(verdict)),
+        Some(Keyed::Repeated) => attempts.verified(types, VerificationOutcome::Repeated),
+        Some(Keyed::KeyReused) => {}
+        None => attempts.decided(types, None),
     };
-    attempts.decided(types, verdict.as_ref());
-    match verdict.map(|verdict| verdict.verification) {
-        Some(Verification::Accepted) => Ok(accepted("accepted")),
-        Some(Verification::Refused(refusal)) => Err(invalid(refusal.reason())),
-        Some(Verification::Throttled(wait)) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
-        None => Err(invalid("unknown account")),
+    let verdict = match context.accounts.update_counted(id.clone(), decide, count).await? {
+        Some(Keyed::First(verdict)) => verdict,
+        Some(Keyed::Repeated) => return Ok(accepted("repeated")),
+        Some(Keyed::KeyReused) => return Err(reused()),
+        None => return Err(invalid("unknown account")),
+    };
+    match verdict.verification {
+        Verification::Accepted => Ok(accepted("accepted")),
+        Verification::Refused(refusal) => Err(invalid(refusal.reason())),
+        Verification::Throttled(wait) => Err(throttled(&context, ErrorCode::OtpInvalid, wait)),
     }
 }
 

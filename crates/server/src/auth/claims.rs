@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 const MAX_SUBJECT_BYTES: usize = 255;
+/// RFC 5646 section 4.4.1: no tag that means something is longer.
+const MAX_LOCALE_BYTES: usize = 35;
 
 /// What a token says. True only once its signature has been checked.
 #[derive(Default)]
@@ -26,6 +28,7 @@ pub(super) struct Claims<'a> {
     token_use: Option<Cow<'a, str>>,
     email: Option<Loose<'a>>,
     email_verified: Option<Loose<'a>>,
+    locale: Option<Loose<'a>>,
     is_bound: bool,
     is_other_kind: bool,
     repeats_a_member: bool,
@@ -129,6 +132,14 @@ impl<'a> Claims<'a> {
     pub(super) fn verified_email(&self) -> Option<&str> {
         match (&self.email, &self.email_verified) {
             (Some(Loose::Text(email)), Some(Loose::True)) => Some(email),
+            _ => None,
+        }
+    }
+
+    /// OpenID Connect Core section 5.1: a language tag, which nobody has checked.
+    pub(super) fn locale(&self) -> Option<&str> {
+        match &self.locale {
+            Some(Loose::Text(locale)) if locale.len() <= MAX_LOCALE_BYTES => Some(locale),
             _ => None,
         }
     }
@@ -279,6 +290,7 @@ impl<'de> Claims<'de> {
             "typ" => self.typ = text(members)?,
             "token_use" => self.token_use = text(members)?,
             "email" => self.email = Some(members.next_value()?),
+            "locale" => self.locale = Some(members.next_value()?),
             "email_verified" => self.email_verified = Some(members.next_value()?),
             other => {
                 self.is_bound |= other == "cnf";

@@ -2,7 +2,7 @@
 //! into a URL or a log. What is not plainly active is refused, and what is no plain answer is no verdict.
 
 use super::claims::Claims;
-use super::outgoing::{DEADLINE, FetchError, answer_to};
+use super::outgoing::{ASKED_AT_ONCE, ASKED_OR_WAITING, DEADLINE, FetchError, answer_to, post_form};
 use super::verified_tokens::TokenHash;
 use super::{TokenError, VerifiedToken};
 use crate::config::Secret;
@@ -11,22 +11,17 @@ use crate::trace;
 use einmal_core::Timestamp;
 use quick_cache::sync::Cache;
 use reqwest::Client;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
 /// So long a token that has been revoked may stay good (RFC 7662 section 4).
 pub(super) const REMEMBERED_SECONDS: u64 = 10;
 /// About 4 MB when full.
 const REMEMBERED: usize = 8_192;
-/// Anybody can make up opaque tokens. So many are asked about at once, and so many more wait for their turn.
-const ASKED_AT_ONCE: usize = 32;
-const ASKED_OR_WAITING: usize = 256;
 const UNAVAILABLE: TokenError = TokenError::Unavailable { retry_after_seconds: 5 };
 
 #[derive(Clone, Debug)]
@@ -127,6 +122,7 @@ impl Introspection {
         if let Some(verdict) = questions.get(&hash) {
             return Ok(verdict.clone());
         }
+        // Anybody can make up opaque tokens.
         if questions.len() >= ASKED_OR_WAITING {
             self.metrics.introspection(IntrospectionOutcome::Crowded);
             tracing::debug!(issuer = %self.issuer, "too many tokens to introspect");
@@ -135,9 +131,9 @@ impl Introspection {
         let (sender, verdict) = watch::channel(None);
         questions.insert(hash, verdict.clone());
         let question = Question { of: Arc::clone(self), hash };
-        let form = Zeroizing::new(format!("token={}&token_type_hint=access_token", *form_encoded(token)));
+        let token = Zeroizing::new(token.to_owned());
         tokio::spawn(trace::carried(async move {
-            let verdict = question.of.ask(&form).await.and_then(|answer| {
+            let verdict = question.of.ask(&token).await.and_then(|answer| {
                 read(&answer)
                     .map(|claims| claims.and_then(|claims| judge(&claims, &answer)))
                     .map_err(|reason| question.of.no_answer(reason))
@@ -148,17 +144,13 @@ impl Introspection {
         Ok(verdict)
     }
 
-    async fn ask(&self, form: &str) -> Result<Vec<u8>, FetchError> {
+    async fn ask(&self, token: &str) -> Result<Vec<u8>, FetchError> {
         tokio::time::timeout(DEADLINE, async {
             // It fails only if somebody closes it, and then there is no limit but that of the list.
             let _place = self.places.acquire().await;
             let IntrospectionSettings { url, client_id, client_secret, .. } = &self.settings;
-            // RFC 6749 section 2.3.1: both are form-encoded first, so that a colon stays part of the name.
-            let (name, secret) = (form_encoded(client_id), form_encoded(client_secret.expose()));
-            let request = self.http.post(url.clone()).basic_auth(name.as_str(), Some(secret.as_str()));
-            let request = request.header(ACCEPT, "application/json");
-            let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-            answer_to(request.body(form.to_owned()), url).await
+            let fields = [("token", token), ("token_type_hint", "access_token")];
+            answer_to(post_form(&self.http, url, client_id, Some(client_secret), &fields), url).await
         })
         .await
         .unwrap_or(Err(FetchError::TooSlow))
@@ -193,13 +185,6 @@ impl Question {
         self.of.active.insert(self.hash, Active { token: Arc::clone(&token), asked_at, until });
         Ok(token)
     }
-}
-
-fn form_encoded(text: &str) -> Zeroizing<String> {
-    // At most three characters a byte: it never grows, which would leave a copy behind.
-    let mut encoded = Zeroizing::new(String::with_capacity(3 * text.len()));
-    encoded.extend(byte_serialize(text.as_bytes()));
-    encoded
 }
 
 /// What the issuer says of an active token. The outer error: it has said nothing that can be relied on.

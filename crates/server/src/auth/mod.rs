@@ -5,6 +5,7 @@ mod administrators;
 mod algorithm;
 pub mod caller;
 mod claims;
+mod direct_grant;
 mod discovery;
 mod introspection;
 mod issuer_keys;
@@ -19,23 +20,29 @@ mod verified_tokens;
 
 pub use administrators::AdministratorSettings;
 pub use algorithm::Algorithm;
+pub use direct_grant::{
+    DirectGrantSettings, IssuerCrowded, PasswordOwner, PasswordQuestion, PasswordVerdict,
+};
 pub use introspection::IntrospectionSettings;
 pub use linked_identity::LinkedIdentitySettings;
 pub use outgoing::FetchError;
 pub use settings::{IssuerSettings, SettingsError, trusted_url};
 
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{IssuerMetrics, Metrics};
 use claims::{Claims, Lifetime};
+use direct_grant::DirectGrant;
 use discovery::KeySetLocation;
 use einmal_core::Timestamp;
 use einmal_core::account::AccountId;
 use introspection::{Introspection, REMEMBERED_SECONDS};
 use issuer_keys::IssuerKeys;
+use reqwest::Client;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use token::Token;
+use url::Url;
 use verified_tokens::{Entry, TokenHash, VerifiedTokens};
 
 /// Why a token is not good enough.
@@ -67,10 +74,14 @@ pub struct VerifiedToken {
     pub client: Option<String>,
     /// `email`, if `email_verified` is true.
     pub verified_email: Option<String>,
+    /// The user's language, as the token says it.
+    pub locale: Option<String>,
     /// By the issuer's word, if the operator named a claim for it.
     pub registered_at: Option<Timestamp>,
     /// The operator demands a linked identity that the token does not have.
     pub linked_identity_missing: bool,
+    /// Whose password the issuer is to be asked about, if the operator wants passwords to be judged there.
+    pub password_owner: Option<Arc<PasswordOwner>>,
     lifetime: Lifetime,
     scopes: Box<str>,
 }
@@ -91,6 +102,7 @@ struct Issuer {
     settings: IssuerSettings,
     keys: Arc<IssuerKeys>,
     introspection: Option<Arc<Introspection>>,
+    direct_grant: Option<Arc<DirectGrant>>,
 }
 
 /// Checks tokens of all configured issuers.
@@ -117,23 +129,11 @@ impl TokenVerifier {
         let needs_tls = urls.iter().chain(issuers.iter().flat_map(IssuerSettings::further_urls));
         let needs_tls = needs_tls.into_iter().any(|url| url.scheme() == "https");
         let http = outgoing::http_client(needs_tls).map_err(SettingsError::HttpClient)?;
-        let issuers = issuers
-            .into_iter()
-            .zip(urls)
-            .map(|(settings, url)| {
-                let jwks_uri = settings.jwks_uri.clone();
-                let location = KeySetLocation::new(&url, &settings.issuer, jwks_uri, http.clone());
-                let (name, algorithms) = (Arc::clone(&settings.name), settings.algorithms.clone());
-                let metrics = Arc::new(metrics.issuer(&name));
-                let introspection = settings.introspection.clone().map(|introspection| {
-                    let (name, metrics) = (Arc::clone(&name), Arc::clone(&metrics));
-                    Arc::new(Introspection::new(name, introspection, http.clone(), metrics))
-                });
-                let keys = IssuerKeys::new(name, algorithms, location, Arc::clone(&clock), metrics);
-                let keys = Arc::new(keys);
-                Arc::new(Issuer { settings, keys, introspection })
-            })
-            .collect();
+        let issuer = |(settings, url): (IssuerSettings, _)| {
+            let metrics = Arc::new(metrics.issuer(&settings.name));
+            Arc::new(Issuer::new(settings, &url, &http, &clock, &metrics))
+        };
+        let issuers = issuers.into_iter().zip(urls).map(issuer).collect();
         Ok(Self { issuers, verified: VerifiedTokens::new(), clock })
     }
 
@@ -224,6 +224,28 @@ impl TokenVerifier {
 }
 
 impl Issuer {
+    fn new(
+        settings: IssuerSettings,
+        url: &Url,
+        http: &Client,
+        clock: &Arc<dyn Clock>,
+        metrics: &Arc<IssuerMetrics>,
+    ) -> Self {
+        let location = KeySetLocation::new(url, &settings.issuer, settings.jwks_uri.clone(), http.clone());
+        let (name, algorithms) = (&settings.name, settings.algorithms.clone());
+        let introspection = settings.introspection.clone().map(|introspection| {
+            Introspection::new(Arc::clone(name), introspection, http.clone(), Arc::clone(metrics))
+        });
+        let direct_grant = settings.direct_grant.clone().map(|grant| {
+            let iss = settings.issuer.clone();
+            DirectGrant::new(Arc::clone(name), iss, grant, http.clone(), Arc::clone(metrics))
+        });
+        let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
+        let keys = Arc::new(IssuerKeys::new(Arc::clone(name), algorithms, location, clock, metrics));
+        let (introspection, direct_grant) = (introspection.map(Arc::new), direct_grant.map(Arc::new));
+        Self { settings, keys, introspection, direct_grant }
+    }
+
     /// The claims of an authentic JWT.
     fn judge(
         &self,
@@ -270,17 +292,23 @@ impl Issuer {
             self.settings.linked_identity.as_ref().filter(|linked| linked.is_demanded_of(client));
         let registered_at = self.settings.registered_at_claim.as_deref();
         // Read a second time as a tree only where the operator points into it.
-        let tree = if linked_identity.is_some() || registered_at.is_some() {
+        let is_pointed_into =
+            linked_identity.is_some() || registered_at.is_some() || self.direct_grant.is_some();
+        let tree = if is_pointed_into {
             serde_json::from_slice(json).map_err(|_| TokenError::Invalid("claims are nested too deep"))?
         } else {
             Value::Null
         };
+        let subject = claims.subject()?;
+        let password_owner = self.direct_grant.as_ref().map(|grant| Arc::new(grant.owner(subject, &tree)));
         Ok(VerifiedToken {
-            account: AccountId::new(Arc::clone(&self.settings.name), claims.subject()?),
+            account: AccountId::new(Arc::clone(&self.settings.name), subject),
             client: client.map(str::to_owned),
             verified_email: claims.verified_email().map(str::to_owned),
+            locale: claims.locale().map(str::to_owned),
             registered_at: registered_at.and_then(|pointer| timestamp(tree.pointer(pointer)?)),
             linked_identity_missing: linked_identity.is_some_and(|linked| !linked.is_in(&tree)),
+            password_owner,
             lifetime,
             scopes: claims.scopes()?,
         })

@@ -1,6 +1,7 @@
 //! What the operator says about an issuer, and whether it can be right. No I/O.
 
 use super::algorithm::Algorithm;
+use super::direct_grant::DirectGrantSettings;
 use super::introspection::IntrospectionSettings;
 use super::linked_identity::LinkedIdentitySettings;
 use super::outgoing::is_secure;
@@ -23,6 +24,8 @@ pub struct IssuerSettings {
     pub linked_identity: Option<LinkedIdentitySettings>,
     /// JSON pointer to the time at which the account was registered, in seconds or as RFC 3339.
     pub registered_at_claim: Option<String>,
+    /// Passwords are judged by the issuer, and no hash of an account's own is.
+    pub direct_grant: Option<DirectGrantSettings>,
 }
 
 /// Settings that cannot work. `issuer` is the configured name.
@@ -70,22 +73,36 @@ impl IssuerSettings {
         if self.algorithms.is_empty() && self.introspection.is_none() {
             return Err(empty("algorithms"));
         }
-        if let Some(introspection) = &self.introspection {
-            let url = &introspection.url;
+        let introspection = self.introspection.as_ref().map(|introspection| {
+            let IntrospectionSettings { url, client_id, client_secret, .. } = introspection;
+            let names = ["introspection.url", "introspection.client_id", "introspection.client_secret"];
+            (names, url, client_id, Some(client_secret))
+        });
+        let direct_grant = self.direct_grant.as_ref().map(|grant| {
+            let DirectGrantSettings { token_url, client_id, client_secret, .. } = grant;
+            (DirectGrantSettings::CLIENT, token_url, client_id, client_secret.as_ref())
+        });
+        for ([url_name, id_name, secret_name], url, id, secret) in
+            introspection.into_iter().chain(direct_grant)
+        {
             if !is_trusted(url) {
-                return Err(value("introspection.url", &without_password(url.as_str()), URL_EXPECTED));
+                return Err(value(url_name, &without_password(url.as_str()), URL_EXPECTED));
             }
-            if introspection.client_id.is_empty() {
-                return Err(empty("introspection.client_id"));
+            if id.is_empty() {
+                return Err(empty(id_name));
             }
-            if introspection.client_secret.expose().is_empty() {
-                return Err(empty("introspection.client_secret"));
+            if secret.is_some_and(|secret| secret.expose().is_empty()) {
+                return Err(empty(secret_name));
             }
         }
         let linked_claim = self.linked_identity.as_ref().map(|linked| &linked.claim);
         for (setting, pointer) in [
             ("linked_identity.claim", linked_claim),
             ("registered_at_claim", self.registered_at_claim.as_ref()),
+            (
+                DirectGrantSettings::USERNAME_CLAIM,
+                self.direct_grant.as_ref().map(|grant| &grant.username_claim),
+            ),
         ] {
             if let Some(pointer) = pointer.filter(|pointer| !pointer.starts_with('/')) {
                 return Err(value(setting, pointer, POINTER_EXPECTED));
@@ -97,7 +114,8 @@ impl IssuerSettings {
     /// Those that are asked beside the issuer's own.
     pub(super) fn further_urls(&self) -> impl Iterator<Item = &Url> {
         let introspection = self.introspection.as_ref().map(|introspection| &introspection.url);
-        self.jwks_uri.iter().chain(introspection)
+        let direct_grant = self.direct_grant.as_ref().map(|grant| &grant.token_url);
+        self.jwks_uri.iter().chain(introspection).chain(direct_grant)
     }
 
     /// Whether it could not be told which of the two to ask about an opaque token. Asking one after the other would

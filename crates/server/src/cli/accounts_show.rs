@@ -2,7 +2,9 @@
 
 use super::account::{AccountChoice, with_accounts};
 use super::{ConfigFile, Failure, refused, say};
-use crate::accounts::{CodeDescription, CredentialDescription, Description, FailureCount, HashState};
+use crate::accounts::{
+    CodeDescription, CredentialDescription, Description, FailureCount, HashState, PendingDescription,
+};
 use crate::clock::{Clock, SystemClock};
 use clap::Args;
 use einmal_core::account::OtpType;
@@ -46,6 +48,7 @@ fn lines(account: &Description<'_>) -> Vec<String> {
     ];
     lines.extend(account.device_totps.iter().map(|one| credential(OtpType::DeviceTotp, one)));
     lines.extend(account.authenticators.iter().map(|one| credential(OtpType::Totp, one)));
+    lines.extend(account.pending_authenticators.iter().map(pending));
     lines.extend(account.codes.iter().map(code));
     let failures = &account.failures;
     for (name, count) in
@@ -77,6 +80,17 @@ fn credential(kind: OtpType, credential: &CredentialDescription<'_>) -> String {
         time(credential.last_used_at.as_ref()),
         credential.failures,
         if credential.suspended { ", SUSPENDED until unlock" } else { "" },
+    )
+}
+
+fn pending(pending: &PendingDescription<'_>) -> String {
+    format!(
+        "  {} {} {:?}: NOT CONFIRMED, until {}, {} wrong codes",
+        OtpType::Totp.name(),
+        pending.id,
+        pending.label.unwrap_or_default(),
+        time(pending.expires_at.as_ref()),
+        pending.failures,
     )
 }
 

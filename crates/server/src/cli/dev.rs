@@ -38,10 +38,12 @@ impl DevCommand {
             temporary = made.map_err(refused)?;
             temporary.path()
         };
-        let options = Options { listen: self.listen, data, expose: self.expose };
+        // Who closed our output has no interest in mails either.
+        let print = Box::new(|text: &str| say(text).unwrap_or_default());
+        let options = Options { listen: self.listen, data, expose: self.expose, print };
         run_until_signal(
             Duration::ZERO,
-            async |shutdown| dev::start(&options, shutdown).await,
+            async |shutdown| dev::start(options, shutdown).await,
             |running| {
                 let program = std::env::current_exe().unwrap_or_else(|_| "einmal".into());
                 say(dev::lines(running.address, &program.to_string_lossy()))

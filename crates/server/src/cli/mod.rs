@@ -24,14 +24,18 @@ mod serve;
 mod store_after_restore;
 mod store_backup;
 mod store_check;
+mod store_copy;
 mod store_migrate;
 
-use crate::config::{ConfigError, Document, Environment};
+use crate::config::{ConfigError, Document, Engine, Environment};
+use crate::metrics::Metrics;
+use crate::store;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::fmt::Display;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use tokio::runtime::Runtime;
 
 /// einmal verifies one-time passwords: codes of authenticator apps and devices, and codes that it makes itself.
 #[derive(Parser)]
@@ -89,6 +93,7 @@ enum StoreCommand {
     Check(store_check::CheckCommand),
     Backup(store_backup::BackupCommand),
     AfterRestore(store_after_restore::AfterRestoreCommand),
+    Copy(store_copy::CopyCommand),
 }
 
 #[derive(Subcommand)]
@@ -128,8 +133,10 @@ pub(crate) fn refused(error: impl Display) -> Failure {
 }
 
 /// For work on a store that must be there: opening it would make an empty one.
-pub(crate) fn refuse_absent(store: &Path) -> Result<(), Failure> {
-    if store.exists() { Ok(()) } else { Err(refused(format_args!("{}: there is no store", store.display()))) }
+pub(crate) fn refuse_absent(engine: &Engine) -> Result<(), Failure> {
+    let runtime = Runtime::new().map_err(refused)?;
+    let is_there = runtime.block_on(store::is_there(engine, &Metrics::default().store)).map_err(refused)?;
+    if is_there { Ok(()) } else { Err(refused(format_args!("{engine}: there is no store"))) }
 }
 
 impl From<ConfigError> for Failure {
@@ -176,6 +183,7 @@ pub fn run() -> ExitCode {
             StoreCommand::Check(command) => command.run(),
             StoreCommand::Backup(command) => command.run(),
             StoreCommand::AfterRestore(command) => command.run(),
+            StoreCommand::Copy(command) => command.run(),
         },
         Command::Config(command) => match command {
             ConfigCommand::Check(command) => command.run(),

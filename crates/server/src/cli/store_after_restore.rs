@@ -21,7 +21,7 @@ pub(super) struct AfterRestoreCommand {
 
 impl AfterRestoreCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        refuse_absent(&self.config.open()?.store()?.sqlite_path)?;
+        refuse_absent(&self.config.open()?.store()?.engine)?;
         let bar = progress::bar(0, progress::ACCOUNTS_SO_FAR);
         let report = with_accounts(&self.config, async |config, accounts| {
             let policy = Arc::new(config.policy.clone());

@@ -1,11 +1,13 @@
 //! `einmal store backup`: a copy of the store, beside a running service. Opens no account and needs no keyring.
 
 use super::{ConfigFile, Failure, progress, refused, say};
-use crate::store::sqlite::{Migration, SqliteStore};
+use crate::config::Engine;
+use crate::store::Migration;
+use crate::store::sqlite::SqliteStore;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Copy the store into a new file, also while the service runs
+/// Copy a SQLite store into a new file, also while the service runs
 ///
 /// The copy is the store at one moment, whole and on the disk when this ends, and readable by its owner only. An
 /// existing file is never overwritten: exit code 1. It is worth nothing without the keyring, which belongs elsewhere.
@@ -20,7 +22,11 @@ pub(super) struct BackupCommand {
 
 impl BackupCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let path = self.config.open()?.store()?.sqlite_path;
+        let Engine::Sqlite(path) = self.config.open()?.store()?.engine else {
+            return Err(refused(
+                "copies SQLite stores only; a PostgreSQL database is copied by pg_dump or pg_basebackup, see docs/OPERATIONS.md",
+            ));
+        };
         let store = SqliteStore::open_with(&path, Migration::Keep).map_err(refused)?;
         let bar = progress::bar(0, progress::BYTES);
         let mut tell = |done: u64, total: u64| {

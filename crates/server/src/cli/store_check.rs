@@ -3,15 +3,16 @@
 use super::account::with_accounts_of;
 use super::{ConfigFile, Failure, complain, progress, refuse_absent, refused, say};
 use crate::accounts::{Checked, Finding};
+use crate::config::Engine;
+use crate::metrics::Metrics;
 use crate::run;
-use crate::store::Store;
-use crate::store::sqlite::{Migration, SqliteStore};
+use crate::store::{self, Migration};
 use clap::Args;
 
 /// Check that the store is whole and that every account opens with the keyring
 ///
-/// SQLite's own check first, then each account: unknown keys, damaged seals, parts that do not belong together. Each
-/// fault is a line on standard error; exit code 1 if there is any. Nothing is changed, so that a backup stays what it is:
+/// The database first (of SQLite its own check, too), then each account: unknown keys, damaged seals, parts that do not
+/// belong together. Each fault is a line on standard error; exit code 1 if there is any. Nothing is changed, so that a backup stays what it is:
 /// one of an older schema is refused, and `--without-keyring` checks it as it is. May run beside the service, whose log grows while
 /// SQLite's check lasts.
 #[derive(Args)]
@@ -25,9 +26,9 @@ pub(super) struct CheckCommand {
 
 impl CheckCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let config = self.config.open()?.store()?;
-        refuse_absent(&config.sqlite_path)?;
-        let checked = if self.without_keyring { inspect(&config.sqlite_path)? } else { self.open_all()? };
+        let engine = self.config.open()?.store()?.engine;
+        refuse_absent(&engine)?;
+        let checked = if self.without_keyring { inspect(&engine)? } else { self.open_all()? };
         let Checked { accounts, faults } = checked;
         say(format_args!("{accounts} accounts, {faults} faults"))?;
         if faults == 0 { Ok(()) } else { Err(Failure::Refused("the store is damaged".to_owned())) }
@@ -53,10 +54,13 @@ impl CheckCommand {
     }
 }
 
-fn inspect(path: &std::path::Path) -> Result<Checked, Failure> {
-    let store = SqliteStore::open_with(path, Migration::Keep).map_err(refused)?;
+fn inspect(engine: &Engine) -> Result<Checked, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(refused)?;
-    let inspection = runtime.block_on(store.check()).map_err(refused)?;
+    let metrics = Metrics::default();
+    let inspection = runtime.block_on(async {
+        let opened = store::open(engine, Migration::Keep, &metrics.store).await.map_err(refused)?;
+        opened.store.check().await.map_err(refused)
+    })?;
     inspection.faults.iter().for_each(complain);
     Ok(Checked { accounts: inspection.accounts, faults: inspection.faults.len() as u64 })
 }

@@ -1,7 +1,8 @@
 //! `einmal store migrate`: brings the schema of the store up to date. Opens no account and needs no keyring.
 
 use super::{ConfigFile, Failure, refused, say};
-use crate::store::sqlite::{Migration, SqliteStore};
+use crate::metrics::Metrics;
+use crate::store::{self, Migration, Schema};
 use clap::Args;
 
 /// Bring the schema of the store up to date, and make the store if there is none
@@ -16,15 +17,16 @@ pub(super) struct MigrateCommand {
 
 impl MigrateCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let path = self.config.open()?.store()?.sqlite_path;
-        let was_there = path.exists();
-        let store = SqliteStore::open_with(&path, Migration::Apply).map_err(refused)?;
-        let (schema, path) = (store.schema(), path.display());
-        let (found, known) = (schema.found, schema.known);
+        let engine = self.config.open()?.store()?.engine;
+        let runtime = tokio::runtime::Runtime::new().map_err(refused)?;
+        let metrics = Metrics::default();
+        let was_there = runtime.block_on(store::is_there(&engine, &metrics.store)).map_err(refused)?;
+        let opened = runtime.block_on(store::open(&engine, Migration::Apply, &metrics.store));
+        let Schema { found, known } = opened.map_err(refused)?.schema;
         match found {
-            _ if !was_there => say(format_args!("{path}: made, with schema {known}")),
-            _ if found == known => say(format_args!("{path}: has schema {known}, nothing to do")),
-            _ => say(format_args!("{path}: brought from schema {found} to {known}")),
+            _ if !was_there => say(format_args!("{engine}: made, with schema {known}")),
+            _ if found == known => say(format_args!("{engine}: has schema {known}, nothing to do")),
+            _ => say(format_args!("{engine}: brought from schema {found} to {known}")),
         }
     }
 }

@@ -50,6 +50,19 @@ impl ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl ConfigError {
+    /// What was expected, without where: for what did not come from a file.
+    pub fn messages(&self) -> String {
+        match self {
+            Self::Faulty { faults, .. } => {
+                let messages: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+                messages.join("; ")
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

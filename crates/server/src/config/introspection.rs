@@ -15,7 +15,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::value("missing_aud"),
 ];
 
-const CLIENT_EXPECTED: &str = "the id of this service as a client of the issuer";
+pub(super) const CLIENT_EXPECTED: &str = "the id of this service as a client of the issuer";
 const SECRET_EXPECTED: &str = "that client's secret";
 const PREFIX_EXPECTED: &str = "what all opaque tokens of the issuer begin with, in visible ASCII characters";
 
@@ -26,10 +26,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<IntrospectionSettings> {
     let client_id = required(section, "client_id", CLIENT_EXPECTED)
         .then(|| section.parsed("client_id", CLIENT_EXPECTED, nonempty))
         .flatten();
-    let client_secret = required(section, "client_secret", SECRET_EXPECTED)
-        .then(|| section.secret("client_secret"))
-        .flatten()
-        .filter(|secret| !is_empty(section, secret));
+    let client_secret =
+        required(section, "client_secret", SECRET_EXPECTED).then(|| client_secret(section)).flatten();
     let given = |section: &Section<'_>, key| section.has(key);
     let token_prefix = if given(section, "token_prefix") {
         section.parsed("token_prefix", PREFIX_EXPECTED, prefix)
@@ -54,7 +52,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<IntrospectionSettings> {
     })
 }
 
-fn nonempty(text: &str) -> Option<String> {
+pub(super) fn nonempty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
@@ -62,12 +60,13 @@ fn prefix(text: &str) -> Option<String> {
     nonempty(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-fn is_empty(section: &mut Section<'_>, secret: &Secret) -> bool {
-    let is_empty = secret.expose().is_empty();
-    if is_empty {
+pub(super) fn client_secret(section: &mut Section<'_>) -> Option<Secret> {
+    let secret = section.secret("client_secret")?;
+    if secret.expose().is_empty() {
         section.refuse("client_secret", format!("found an empty text, expected {SECRET_EXPECTED}"));
+        return None;
     }
-    is_empty
+    Some(secret)
 }
 
 /// An opaque token must be that of one issuer alone: it is shown to no other.

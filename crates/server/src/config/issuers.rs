@@ -13,7 +13,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::value("registered_at_claim"),
     Key::table("linked_identity", LINKED_IDENTITY_KEYS),
     Key::table("introspection", super::introspection::KEYS),
-    Key::unsupported("password"),
+    Key::table("password", super::password::KEYS),
 ];
 
 const LINKED_IDENTITY_KEYS: &[Key] = &[Key::value("claim"), Key::value("provider"), Key::value("clients")];
@@ -22,7 +22,7 @@ pub(super) const DEFAULT_NAME: &str = "main";
 
 const NAME_EXPECTED: &str = "1 to 64 of the characters A-Z a-z 0-9 _ -";
 pub(super) const URL_EXPECTED: &str = "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
-const POINTER_EXPECTED: &str = "a JSON pointer such as \"/registered_at\"";
+pub(super) const POINTER_EXPECTED: &str = "a JSON pointer such as \"/registered_at\"";
 const ALGORITHMS_EXPECTED: &str =
     "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA (asymmetric ones only)";
 
@@ -49,6 +49,7 @@ pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerSettin
     let jwks_uri = section.parsed("jwks_uri", URL_EXPECTED, trusted_url);
     let introspection =
         section.table("introspection").map(|mut section| super::introspection::read(&mut section));
+    let direct_grant = section.table("password").map(|mut section| super::password::read(&mut section));
     let algorithms = read_algorithms(section, introspection.is_some());
     let registered_at_claim = pointer(section, "registered_at_claim");
     let linked_identity =
@@ -66,6 +67,10 @@ pub(super) fn read(section: &mut Section<'_>, only: bool) -> Option<IssuerSettin
         },
         registered_at_claim,
         linked_identity,
+        direct_grant: match direct_grant {
+            Some(read) => Some(read?),
+            None => None,
+        },
     })
 }
 
@@ -107,7 +112,7 @@ fn read_linked_identity(section: &mut Section<'_>) -> Option<LinkedIdentitySetti
     Some(LinkedIdentitySettings { claim: claim?, provider: provider?, clients: clients.unwrap_or_default() })
 }
 
-fn pointer(section: &mut Section<'_>, key: &str) -> Option<String> {
+pub(super) fn pointer(section: &mut Section<'_>, key: &str) -> Option<String> {
     section.parsed(key, POINTER_EXPECTED, |text| is_json_pointer(text).then(|| text.to_owned()))
 }
 

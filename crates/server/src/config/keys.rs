@@ -17,8 +17,6 @@ pub(super) enum Kind {
     Table(&'static [Key]),
     /// An array of tables.
     Tables(&'static [Key]),
-    /// Reserved for a later version; saying "unknown" would send the operator looking for a typing error.
-    Unsupported,
 }
 
 pub(super) const ROOT: &[Key] = &[
@@ -26,7 +24,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::table("store", super::store::KEYS),
     Key::table("keyring", super::keyring::KEYS),
     Key { name: "issuers", kind: Kind::Tables(super::issuers::KEYS) },
-    Key::unsupported("mail"),
+    Key::table("mail", super::mail::KEYS),
     Key::table("otp", super::otp::KEYS),
     Key::table("totp", super::totp::KEYS),
     Key::table("throttle", super::throttle::KEYS),
@@ -49,16 +47,12 @@ impl Key {
         Self { name, kind: Kind::Table(keys) }
     }
 
-    pub(super) const fn unsupported(name: &'static str) -> Self {
-        Self { name, kind: Kind::Unsupported }
-    }
-
     /// The keys inside of this one, whichever index is asked for.
     pub(super) fn inner(&self) -> &'static [Self] {
         match self.kind {
             Kind::Table(keys) | Kind::Tables(keys) => keys,
             Kind::Secret => SECRET_SOURCE,
-            Kind::Value | Kind::Unsupported => &[],
+            Kind::Value => &[],
         }
     }
 }
@@ -72,9 +66,6 @@ pub(super) fn check(table: &Table, known: &'static [Key], prefix: &str, faults: 
             continue;
         };
         match (&key.kind, &node.value) {
-            (Kind::Unsupported, _) => {
-                faults.push(Fault::new(node.place.clone(), path, UNSUPPORTED));
-            }
             (Kind::Tables(keys), Value::List(tables)) => {
                 for (index, element) in tables.iter().enumerate() {
                     check_element(element, keys, &format!("{path}.{index}"), faults);
@@ -87,8 +78,6 @@ pub(super) fn check(table: &Table, known: &'static [Key], prefix: &str, faults: 
         }
     }
 }
-
-pub(super) const UNSUPPORTED: &str = "not supported by this version of einmal";
 
 fn check_element(element: &Node, keys: &'static [Key], path: &str, faults: &mut Vec<Fault>) {
     match &element.value {
@@ -133,13 +122,13 @@ pub(super) fn join(prefix: &str, name: &str) -> String {
 
 /// Paths of all keys that this version has, tables included.
 pub(super) fn collect(keys: &'static [Key], prefix: &str, index: &str, paths: &mut Vec<String>) {
-    for key in keys.iter().filter(|key| !matches!(key.kind, Kind::Unsupported)) {
+    for key in keys {
         let path = join(prefix, key.name);
         paths.push(path.clone());
         match key.kind {
             Kind::Table(_) | Kind::Secret => collect(key.inner(), &path, index, paths),
             Kind::Tables(inner) => collect(inner, &join(&path, index), index, paths),
-            _ => {}
+            Kind::Value => {}
         }
     }
 }

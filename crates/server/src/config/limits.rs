@@ -9,12 +9,14 @@ pub(super) struct Limits {
     pub policy: Policy,
     pub throttle_status: u16,
     pub totp_issuer_label: String,
+    pub login_enabled: bool,
 }
 
 /// Setting, section and key.
 const NAMES: &[(&str, &str, &str)] = &[
     ("account_code_ttl_seconds", "otp", "account_ttl"),
     ("login_code_ttl_seconds", "otp", "login_ttl"),
+    ("login_resend_after_seconds", "otp", "login_resend_after"),
     ("skew_steps", "totp", "skew_steps"),
     ("max_devices", "totp", "max_devices"),
     ("max_authenticators", "totp", "max_authenticators"),
@@ -27,11 +29,11 @@ const NAMES: &[(&str, &str, &str)] = &[
 
 pub(super) fn read(document: &Document, faults: &mut Vec<Fault>) -> Option<Limits> {
     let mut settings = Settings::default();
-    otp::read(&mut document.section("otp", faults), &mut settings);
+    let login_enabled = otp::read(&mut document.section("otp", faults), &mut settings);
     let totp_issuer_label = totp::read(&mut document.section("totp", faults), &mut settings);
     let throttle_status = throttle::read(&mut document.section("throttle", faults), &mut settings);
     match Policy::new(settings) {
-        Ok(policy) => Some(Limits { policy, throttle_status, totp_issuer_label }),
+        Ok(policy) => Some(Limits { policy, throttle_status, totp_issuer_label, login_enabled }),
         Err(error) => {
             refuse(document, &error, faults);
             None

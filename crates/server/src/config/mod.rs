@@ -13,8 +13,12 @@ mod keyring;
 mod keys;
 mod limits;
 mod log;
+mod mail;
 mod otp;
 mod overlay;
+mod password;
+mod postgres;
+mod postgres_url;
 mod print;
 mod secret;
 mod section;
@@ -30,10 +34,12 @@ pub use fault::{ConfigError, Fault, Place};
 pub use http::Http;
 pub use keyring::{KeyringLocation, KeyringSource};
 pub use log::{Log, LogFormat};
+pub use postgres::{Postgres, PostgresHost, PostgresPlace, PostgresTls, RootCertificates};
 pub use secret::Secret;
-pub use store::Store;
+pub use store::{Engine, Store};
 
 use crate::auth::{AdministratorSettings, IssuerSettings};
+use crate::mail::MailSettings;
 use einmal_core::policy::Policy;
 use section::{Section, Surroundings};
 use std::collections::BTreeSet;
@@ -50,6 +56,10 @@ pub struct Config {
     /// Never empty; names and issuers are unique.
     pub issuers: Vec<IssuerSettings>,
     pub policy: Policy,
+    /// `None` if no mail is sent.
+    pub mail: Option<MailSettings>,
+    /// Whether codes are mailed at all.
+    pub login_enabled: bool,
     /// Status of a throttled attempt, 404 or 429.
     pub throttle_status: u16,
     /// What authenticator apps show.
@@ -116,6 +126,8 @@ impl Document {
             let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
             admin::read(&mut self.section("admin", &mut faults), &names)
         });
+        let has_mail = self.root.contains_key("mail");
+        let mail = has_mail.then(|| mail::read(&mut self.section("mail", &mut faults)));
         let log = log::read(&mut self.section("log", &mut faults));
         match (store, keyring, limits) {
             (Some(store), Some(keyring), Some(limits)) if faults.is_empty() => Ok(Config {
@@ -124,6 +136,8 @@ impl Document {
                 keyring,
                 issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
                 policy: limits.policy,
+                mail: mail.flatten(),
+                login_enabled: limits.login_enabled,
                 throttle_status: limits.throttle_status,
                 totp_issuer_label: limits.totp_issuer_label,
                 administrators: administrators.flatten(),

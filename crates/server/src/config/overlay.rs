@@ -32,9 +32,6 @@ fn set(root: &mut Table, segments: &[String], variable: &Override<'_>) -> Result
     let path = segments.join(".");
     let refuse = |message: String| (path.escape_debug().to_string(), message);
     let key = resolve(keys::ROOT, segments).ok_or_else(|| refuse(unknown(&path)))?;
-    if matches!(key.kind, Kind::Unsupported) {
-        return Err(refuse(keys::UNSUPPORTED.to_owned()));
-    }
     if variable.name != variable_name(&path) {
         return Err(refuse(format!("expected capital letters: {}", variable_name(&path))));
     }
@@ -74,8 +71,7 @@ fn resolve(keys: &'static [Key], segments: &[String]) -> Option<&'static Key> {
     let (first, rest) = segments.split_first()?;
     let key = keys.iter().find(|key| key.name == first)?;
     match (&key.kind, rest) {
-        // Unsupported, however deep: so that EINMAL__MAIL__URL is told apart from a typing error.
-        (_, []) | (Kind::Unsupported, _) => Some(key),
+        (_, []) => Some(key),
         (Kind::Tables(_), [index]) if keys::is_index(index) => Some(key),
         (Kind::Tables(inner), [index, rest @ ..]) if keys::is_index(index) => resolve(inner, rest),
         (Kind::Tables(_), _) => None,

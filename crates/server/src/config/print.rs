@@ -39,7 +39,7 @@ pub(super) fn print(document: &Document) -> Zeroizing<String> {
             }
             (Kind::Tables(_), _) => line(&mut printed, format_args!("\n# [[{}]] is not set", key.name)),
             // All keys of the root are tables.
-            (Kind::Value | Kind::Secret | Kind::Unsupported, _) => {}
+            (Kind::Value | Kind::Secret, _) => {}
         }
     }
     printed
@@ -52,7 +52,7 @@ fn print_keys(
     samples: Option<&Table>,
     printed: &mut String,
 ) {
-    for key in keys.iter().filter(|key| !matches!(key.kind, Kind::Unsupported)) {
+    for key in keys {
         let of = |table: Option<&Table>| -> Option<Node> { table?.get(key.name).cloned() };
         let sample = of(samples);
         let sample = sample.as_ref().map(|node| &node.value);

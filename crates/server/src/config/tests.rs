@@ -2,7 +2,10 @@
 
 mod example;
 mod introspection;
+mod mail;
 mod overlay;
+mod password;
+mod postgres;
 mod print;
 mod values;
 
@@ -73,7 +76,7 @@ fn a_minimal_configuration_has_sensible_defaults() {
     assert_eq!(config.http.public_url, None);
     assert_eq!(config.http.max_connections, 10_000);
     assert_eq!(config.http.drain.as_secs(), 1);
-    assert_eq!(config.store.sqlite_path, store);
+    assert_eq!(config.store.engine, Engine::Sqlite(store));
     assert_eq!(config.keyring, KeyringSource::File(KeyringFile::private(keys)));
     assert_eq!(config.issuers.len(), 1);
     assert_eq!(&*config.issuers[0].name, "main");
@@ -113,20 +116,6 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
         ),
         "{message}"
     );
-}
-
-#[test]
-fn a_key_of_a_later_version_is_told_apart_from_a_typing_error() {
-    for (text, key, line) in [
-        ("[mail]\nurl = \"smtp://x\"", "mail", 1),
-        ("[otp]\nlogin_resend_after = \"60s\"", "otp.login_resend_after", 2),
-        ("[otp]\nlogin_enabled = true", "otp.login_enabled", 2),
-    ] {
-        let expected = format!("einmal.toml:{line}: {key}: not supported by this version of einmal");
-        assert_eq!(refusal(text), expected);
-    }
-    let message = written(&format!("{MINIMAL}password = {{}}\n")).refusal();
-    assert_eq!(message, "einmal.toml:6: issuers.0.password: not supported by this version of einmal");
 }
 
 #[test]

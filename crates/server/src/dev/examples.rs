@@ -15,6 +15,11 @@ pub(super) const AUTHENTICATOR_SECRET: &str = "KRUGS4ZANFZSAYJAONSWG4TFOQQGM33S"
 pub(super) const DEVICE_CODE: &str = "{device}";
 pub(super) const AUTHENTICATOR_CODE: &str = "{app}";
 pub(super) const CREATED_CODE: &str = "{created}";
+/// In a path, the id of an authenticator that was begun a moment before; in a body, a live code of it.
+pub(super) const AUTHENTICATOR: &str = "{authenticator}";
+pub(super) const NEW_CODE: &str = "{new}";
+/// Stands for the code in the last mail.
+pub(super) const MAILED_CODE: &str = "{mailed}";
 
 /// One request that works when it is sent.
 #[derive(Serialize)]
@@ -69,6 +74,10 @@ const fn back_office(
 
 const VERIFY: &str = "/user/2025-1/user/otp/verify";
 
+/// Begins an authenticator.
+pub(super) const BEGIN: &str =
+    r#"{"data":{"type":"authenticator","attributes":{"pin":"8299","label":"My phone"}}}"#;
+
 pub(super) const EXAMPLES: &[Example] = &[
     user(
         "VerifyOTP",
@@ -104,6 +113,21 @@ pub(super) const EXAMPLES: &[Example] = &[
         201,
         "/user/2025-1/user/otp",
         r#"{"password":"einmal und nie wieder"}"#,
+    ),
+    user_with(
+        "SendmailOTP",
+        "A code by mail, which dev sends to its mailbox. Within a minute once more: no second mail, see Retry-After.",
+        204,
+        "POST",
+        "/user/2025-1/user/otp/sendmail",
+        None,
+    ),
+    user(
+        "VerifyOTP",
+        "The code in the last mail. Sent again, 404.",
+        204,
+        VERIFY,
+        r#"{"otp":"{mailed}","types":["login"]}"#,
     ),
     user_with(
         "UpdateUserPIN",
@@ -159,6 +183,52 @@ pub(super) const EXAMPLES: &[Example] = &[
         204,
         "DELETE",
         "/user/2025-1/user/devices/totp/5f2f1d0c-7a11-4c56-8f0b-0d6f1a529c1e",
+        None,
+    ),
+    user(
+        "CreateAuthenticator",
+        "A secret for another authenticator app, against the PIN. It is pending until a code of the app confirms it.",
+        201,
+        "/user/2025-1/user/authenticators",
+        BEGIN,
+    ),
+    user_with(
+        "ShowAuthenticatorQR",
+        "The same for the app's camera; once confirmed, 404.",
+        200,
+        "GET",
+        "/user/2025-1/user/authenticators/{authenticator}/qr",
+        None,
+    ),
+    user(
+        "ConfirmAuthenticator",
+        "A code of a new one: it is live from now on.",
+        204,
+        "/user/2025-1/user/authenticators/{authenticator}/confirm",
+        r#"{"otp":"{new}"}"#,
+    ),
+    user_with(
+        "ListAuthenticators",
+        "Its authenticator apps, without secrets.",
+        200,
+        "GET",
+        "/user/2025-1/user/authenticators",
+        None,
+    ),
+    user_with(
+        "LabelAuthenticator",
+        "A name for the newest one.",
+        200,
+        "PATCH",
+        "/user/2025-1/user/authenticators/{authenticator}",
+        Some(r#"{"data":{"type":"authenticator","attributes":{"label":"Old phone"}}}"#),
+    ),
+    user_with(
+        "DeleteAuthenticator",
+        "Its codes are good no more.",
+        204,
+        "DELETE",
+        "/user/2025-1/user/authenticators/{authenticator}",
         None,
     ),
     back_office(

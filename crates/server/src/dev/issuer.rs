@@ -37,6 +37,8 @@ struct TokenRequest {
     sub: Option<String>,
     client: Option<String>,
     scope: Option<String>,
+    /// The language of mails, such as `de`.
+    locale: Option<String>,
 }
 
 impl Issuer {
@@ -59,6 +61,7 @@ impl Issuer {
         let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID });
         let claims = json!({
             "iss": self.url, "sub": subject, "aud": AUDIENCE, "client_id": client, "scope": scope,
+            "email": format!("{subject}@example.com"), "email_verified": true, "locale": wanted.locale,
             "iat": now.seconds(), "exp": now.plus_seconds(TOKEN_TTL_SECONDS).seconds(),
         });
         let encode = |part: &[u8]| BASE64URL_NOPAD.encode(part);

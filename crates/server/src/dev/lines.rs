@@ -1,9 +1,11 @@
 //! What `einmal dev` prints: lines to paste into a shell.
 
 use super::examples::{
-    AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, CREATED_CODE, DEVICE_CODE, DEVICE_SECRET, EXAMPLES, Example,
+    AUTHENTICATOR, AUTHENTICATOR_CODE, AUTHENTICATOR_SECRET, BEGIN, CREATED_CODE, DEVICE_CODE, DEVICE_SECRET,
+    EXAMPLES, Example, MAILED_CODE, NEW_CODE,
 };
 use super::issuer::USER_TOKEN;
+use super::mailbox;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -20,9 +22,11 @@ pub fn lines(address: SocketAddr, einmal: &str) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n# {operation}: {status}. {title}\n{}\n", line(example, address, &einmal));
     }
+    let mails = mailbox::PAGE;
     let _ = write!(
         text,
         "\n# The same in a browser, with live codes: http://{address}/\n\
+         # Mails: http://{address}{mails}\n\
          # A token for another account: http://{address}/dev/token?sub=somebody\n\
          # What each error means: http://{address}/docs/errors\n"
     );
@@ -34,8 +38,13 @@ fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
     // What curl sends of itself.
     let usual = if body.is_some() { "POST" } else { "GET" };
     let method = if *method == usual { String::new() } else { format!("-X {method} ") };
+    // Only the answer that makes it has the secret, of which a code is to be computed.
+    let begins = body.is_some_and(|body| body.contains(NEW_CODE));
+    let before = if begins { format!("NEW=$({})\n", begun(address)) } else { String::new() };
+    let newest = if begins { of_new("id") } else { newest(address) };
+    let path = path.replace(AUTHENTICATOR, &newest);
     let mut line = format!(
-        "curl -i {method}http://{address}{path} \\\n  \
+        "{before}curl -i {method}http://{address}{path} \\\n  \
          -H \"Authorization: Bearer $(curl -s 'http://{address}{token}')\""
     );
     if let Some(body) = body {
@@ -43,6 +52,8 @@ fn line(example: &Example, address: SocketAddr, einmal: &str) -> String {
         let body = body
             .replace('"', "\\\"")
             .replace(CREATED_CODE, &created(address))
+            .replace(NEW_CODE, &live_code(&of_new("secret")))
+            .replace(MAILED_CODE, &mailed(address))
             .replace(DEVICE_CODE, &live_code(DEVICE_SECRET))
             .replace(AUTHENTICATOR_CODE, &live_code(AUTHENTICATOR_SECRET));
         // Writing to a String cannot fail.
@@ -57,6 +68,36 @@ fn created(address: SocketAddr) -> String {
         "$(curl -s http://{address}/user/2025-1/user/otp -H 'Content-Type: application/json' \\\n    \
          -H \"Authorization: Bearer $(curl -s 'http://{address}{USER_TOKEN}')\" -d '{{\"pin\":\"8299\"}}' \\\n    \
          | sed 's/.*\"otp\":\"\\([0-9]*\\)\".*/\\1/')"
+    )
+}
+
+/// What begins an authenticator.
+fn begun(address: SocketAddr) -> String {
+    format!(
+        "curl -s http://{address}/user/2025-1/user/authenticators -H 'Content-Type: application/json' \\\n  \
+         -H \"Authorization: Bearer $(curl -s 'http://{address}{USER_TOKEN}')\" -d '{BEGIN}'"
+    )
+}
+
+/// What leaves of that answer nothing but the member `name`.
+fn of_new(name: &str) -> String {
+    format!("$(echo \"$NEW\" | sed 's/.*\"{name}\":\"\\([^\"]*\\)\".*/\\1/')")
+}
+
+/// What lists the authenticators and leaves nothing of the answer but the last id.
+fn newest(address: SocketAddr) -> String {
+    format!(
+        "$(curl -s http://{address}/user/2025-1/user/authenticators \\\n    \
+         -H \"Authorization: Bearer $(curl -s 'http://{address}{USER_TOKEN}')\" \\\n    \
+         | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/\\1/')"
+    )
+}
+
+/// What leaves nothing of the last mail but its code.
+fn mailed(address: SocketAddr) -> String {
+    format!(
+        "$(curl -s http://{address}{} \\\n    | sed 's/.*\"code\":\"\\([0-9]*\\)\".*/\\1/')",
+        mailbox::LATEST
     )
 }
 

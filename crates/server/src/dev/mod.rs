@@ -5,18 +5,22 @@ mod examples;
 mod host;
 mod issuer;
 mod lines;
+mod mailbox;
 mod page;
 
 pub use lines::lines;
+pub use mailbox::Printer;
 
 use crate::accounts::{Accounts, IssuerNames, KeyringFile, Reading, read_record};
 use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Http, KeyringSource, Log, Store};
+use crate::config::{Config, Engine, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
 use crate::http::{Shutdown, TrustedProxies};
+use crate::mail::{MailSetupError, Mailer, Sender, Templates};
 use crate::run::{self, Parts, Purpose, Running, StartError};
 use einmal_core::policy::Policy;
+use mailbox::Mailbox;
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -31,6 +35,8 @@ pub struct Options<'a> {
     pub data: &'a Path,
     /// Answer other machines, and by any name.
     pub expose: bool,
+    /// Shows each mail as it comes.
+    pub print: Printer,
 }
 
 /// Why it does not start.
@@ -52,11 +58,11 @@ pub enum DevError {
 
 const ISSUER_NAME: &str = "main";
 
-pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running, DevError> {
+pub async fn start(options: Options<'_>, shutdown: Shutdown) -> Result<Running, DevError> {
     if !options.listen.ip().is_loopback() && !options.expose {
         return Err(DevError::Exposed(options.listen));
     }
-    let config = config(options)?;
+    let config = config(&options)?;
     let accounts =
         run::open_accounts(&config.store, &config.keyring, Purpose::Trial, Arc::new(SystemEntropy)).await?;
     make_demo_account(&accounts, &config.policy).await?;
@@ -67,8 +73,11 @@ pub async fn start(options: &Options<'_>, shutdown: Shutdown) -> Result<Running,
     let config = Config { issuers: vec![settings(&issuer)], ..config };
     let mut routes = issuer::routes(issuer);
     routes.append(&mut page::routes());
+    let mailbox = Mailbox::new(options.print);
+    routes.append(&mut mailbox::routes(&mailbox));
+    let mailer = Some(mailer(mailbox, &config.totp_issuer_label)?);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let parts = Parts { config, clock, entropy, accounts, listener, tls: None, shutdown };
+    let parts = Parts { config, clock, entropy, accounts, mailer, listener, tls: None, shutdown };
     let expose = options.expose;
     Ok(parts.start(routes, None, |router| host::guard(router, address, expose)).await?)
 }
@@ -93,10 +102,12 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             tls: None,
             trusted_proxies: TrustedProxies::default(),
         },
-        store: Store { sqlite_path: options.data.join("einmal.db"), migrate: true },
+        store: Store { engine: Engine::Sqlite(options.data.join("einmal.db")), migrate: true },
         keyring: KeyringSource::File(keyring),
         issuers: Vec::new(),
         policy: Policy::default(),
+        mail: None,
+        login_enabled: true,
         throttle_status: 404,
         totp_issuer_label: "einmal".to_owned(),
         administrators: Some(AdministratorSettings {
@@ -105,6 +116,14 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
         }),
         log: Log::for_people(),
     })
+}
+
+/// Of mails that go nowhere but into the mailbox.
+fn mailer(mailbox: Mailbox, service: &str) -> Result<Mailer, StartError> {
+    let templates = Templates::read(None, service).map_err(MailSetupError::from)?;
+    let from = Sender::parse("einmal dev <dev@example.com>")
+        .ok_or_else(|| MailSetupError::Server("the sender is no address".to_owned()))?;
+    Ok(Mailer::new(from, service.to_owned(), templates, Box::new(mailbox)))
 }
 
 fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
@@ -116,6 +135,7 @@ fn settings(issuer: &issuer::Issuer) -> IssuerSettings {
         algorithms: vec![Algorithm::EdDsa],
         linked_identity: None,
         introspection: None,
+        direct_grant: None,
         registered_at_claim: None,
     }
 }

@@ -84,16 +84,20 @@ fn forwarded_for(line: &str) -> Vec<Option<IpAddr>> {
     if line.contains('\\') || line.matches('"').count() % 2 == 1 {
         return vec![None];
     }
+    unquoted_parts(line, ',').map(node).collect()
+}
+
+/// What is between quotes may have come from the client, such as the host that it asked for.
+fn unquoted_parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
-    let elements = line.split(|c| {
+    text.split(move |c| {
         is_quoted ^= c == '"';
-        c == ',' && !is_quoted
-    });
-    elements.map(node).collect()
+        c == separator && !is_quoted
+    })
 }
 
 fn node(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let pairs = unquoted_parts(element, ';').filter_map(|pair| pair.split_once('='));
     let mut nodes = pairs.filter(|(name, _)| name.trim_matches([' ', '\t']).eq_ignore_ascii_case("for"));
     let (_, value) = nodes.next()?;
     let value = value.trim_matches([' ', '\t']);
@@ -183,6 +187,8 @@ mod tests {
             ("For=\"[2001:db9::17]:4711\"", "2001:db9::17"),
             ("for=1.1.1.1;by=10.0.0.2, proto=https; for=\"198.51.100.1:80\" ;host=\"a,b\"", "198.51.100.1"),
             ("for=198.51.100.1, for=10.0.0.2", "198.51.100.1"),
+            ("for=198.51.100.1;host=\"a;for=1.1.1.1;b\"", "198.51.100.1"),
+            ("by=10.0.0.2;host=\"a;for=1.1.1.1;b\"", "10.0.0.1"),
             ("for=198.51.100.1, for=_hidden", "10.0.0.1"),
             ("for=198.51.100.1, for=unknown", "10.0.0.1"),
             ("for=198.51.100.1, by=10.0.0.3", "10.0.0.1"),

@@ -64,10 +64,11 @@ async fn converse<T: Transport>(
     server: Arc<Server>,
 ) -> Result<(), h2::Error> {
     let usage = Arc::new(Usage::new());
-    let idle = server.limits.idle;
     let mut closing = pin!(server.shutdown.closing());
-    let mut waiting = pin!(sleep(idle));
-    let mut is_ending = false;
+    let mut patience = server.limits.idle;
+    let mut waiting = pin!(sleep(patience));
+    // When it is over, whatever goes on.
+    let mut end: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
@@ -82,27 +83,31 @@ async fn converse<T: Transport>(
                     tokio::spawn(exchange.answer(request));
                 }
             }
-            // The client is told, and what it has sent by then is answered.
-            deadline = &mut closing, if !is_ending => {
-                is_ending = true;
+            // The client is told, and what it has sent by then is answered. It says when it has heard, but one that
+            // has gone never does: then nothing is on its way any more, as little as after the last answer.
+            deadline = &mut closing, if end.is_none() => {
+                end = Some(deadline);
+                patience = server.limits.linger;
                 connection.graceful_shutdown();
-                waiting.as_mut().reset(deadline);
+                waiting.as_mut().reset(deadline.min(Instant::now() + patience));
             }
             () = &mut waiting => {
-                if is_ending {
+                let now = Instant::now();
+                if end.is_some_and(|end| end <= now) {
                     return Ok(());
                 }
-                match usage.idle_since() {
-                    None => waiting.as_mut().reset(Instant::now() + idle),
-                    Some(since) if since + idle > Instant::now() => waiting.as_mut().reset(since + idle),
+                let next = match usage.idle_since() {
+                    None => now + patience,
+                    Some(since) if since + patience > now => since + patience,
                     // It names the last request that was seen, so that a client whose next one was on its way
                     // knows that it may send it again.
                     Some(_) => {
-                        is_ending = true;
                         connection.abrupt_shutdown(Reason::NO_ERROR);
-                        waiting.as_mut().reset(Instant::now() + server.limits.head);
+                        let last = now + server.limits.head;
+                        *end.insert(end.map_or(last, |end| end.min(last)))
                     }
-                }
+                };
+                waiting.as_mut().reset(end.map_or(next, |end| end.min(next)));
             }
         }
     }

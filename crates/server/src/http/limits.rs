@@ -19,7 +19,8 @@ pub struct Limits {
     /// For a client that does not read its answer: without one byte getting through. A stream of HTTP/2 whose
     /// client does not make room for its answer may wait as long as an idle connection.
     pub write_stall: Duration,
-    /// For reading on after the last answer, see `linger`.
+    /// For reading on after the last answer, see `linger`; and at the end of the service, for a client of HTTP/2
+    /// with nothing going on to say that it has heard of it.
     pub linger: Duration,
     /// Tells how many connections there are.
     pub open: Gauge,

@@ -7,17 +7,42 @@ use super::limits::Limits;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The timers for it, of one connection.
+/// The time since a byte got through, while some are waiting to.
+pub(super) struct Stall(Deadline<()>);
+
+impl Stall {
+    pub(super) const fn new() -> Self {
+        Self(Deadline::new())
+    }
+
+    /// What a write came to, or `TimedOut` once it has come to nothing for as long as `limit`.
+    pub(super) fn bound(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: Duration,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.0.stop();
+            return written;
+        }
+        ready!(self.0.poll(cx, (), limit));
+        Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)))
+    }
+}
+
+/// The timers for both, of one connection.
 pub(super) struct Linger {
-    writing: Deadline<()>,
+    writing: Stall,
     lingering: Deadline<()>,
 }
 
 impl Linger {
     pub(super) const fn new() -> Self {
-        Self { writing: Deadline::new(), lingering: Deadline::new() }
+        Self { writing: Stall::new(), lingering: Deadline::new() }
     }
 
     pub(super) fn poll_write(
@@ -27,16 +52,8 @@ impl Linger {
         limits: &Limits,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(transport).poll_write(cx, bytes) {
-            Poll::Ready(written) => {
-                self.writing.stop();
-                Poll::Ready(written)
-            }
-            Poll::Pending => {
-                ready!(self.writing.poll(cx, (), limits.write_stall));
-                Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)))
-            }
-        }
+        let written = Pin::new(transport).poll_write(cx, bytes);
+        self.writing.bound(cx, limits.write_stall, written)
     }
 
     /// Says that nothing more is coming, and discards what comes. With `is_clean`, all that was sent has been

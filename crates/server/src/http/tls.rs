@@ -83,7 +83,8 @@ impl Tls {
         limits: &Limits,
     ) -> io::Result<TlsStream<Records<TcpStream>>> {
         let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
-        timeout(limits.handshake, TlsAcceptor::from(config).accept(Records::new(socket))).await?
+        let records = Records::new(socket, limits.write_stall);
+        timeout(limits.handshake, TlsAcceptor::from(config).accept(records)).await?
     }
 }
 

@@ -1,9 +1,12 @@
 //! The socket below TLS, with an eye on where records end: half of one may be half of a request, of which nothing
-//! is to be seen above. It looks at lengths only.
+//! is to be seen above. It looks at lengths only. And TLS takes what the socket does not, up to a buffer of its own, so
+//! that only here is it known whether anything gets through to the client.
 
+use super::linger::Stall;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Type, version and length, RFC 8446 section 5.1.
@@ -12,6 +15,8 @@ const HEADER_BYTES: usize = 5;
 pub(super) struct Records<T> {
     socket: T,
     scan: RecordScan,
+    writing: Stall,
+    write_stall: Duration,
 }
 
 /// Where in a record the next byte belongs.
@@ -52,8 +57,9 @@ impl RecordScan {
 }
 
 impl<T> Records<T> {
-    pub(super) const fn new(socket: T) -> Self {
-        Self { socket, scan: RecordScan::new() }
+    /// `write_stall`: see `Limits`.
+    pub(super) const fn new(socket: T, write_stall: Duration) -> Self {
+        Self { socket, scan: RecordScan::new(), writing: Stall::new(), write_stall }
     }
 
     pub(super) const fn socket(&self) -> &T {
@@ -81,7 +87,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Records<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Records<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        this.writing.bound(cx, this.write_stall, written)
     }
 
     fn poll_write_vectored(
@@ -89,7 +97,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Records<T> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
+        this.writing.bound(cx, this.write_stall, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -47,6 +47,15 @@ pub enum CodeOutcome {
     Throttled,
 }
 
+/// What became of an authenticator app on its way to be live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnrolmentOutcome {
+    Begun,
+    Confirmed,
+    /// A code that did not confirm it.
+    Wrong,
+}
+
 /// What waits protect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarded {
@@ -58,7 +67,7 @@ pub enum Guarded {
 impl From<ProofKind> for Guarded {
     fn from(kind: ProofKind) -> Self {
         match kind {
-            ProofKind::Password => Self::Password,
+            ProofKind::Password | ProofKind::PasswordAtIssuer => Self::Password,
             ProofKind::Pin => Self::Pin,
         }
     }
@@ -71,6 +80,7 @@ pub struct Attempts {
     /// By set of types and outcome; made when they are first needed, as most of them never are.
     resolved: [[OnceLock<Counter>; VerificationOutcome::COUNT]; SETS],
     codes: [Counter; 4],
+    enrolments: [Counter; 3],
     throttled: [Counter; 3],
     waits: [Counter; 3],
     suspended_secrets: Counter,
@@ -82,6 +92,8 @@ impl Attempts {
         let verifications =
             labelled::<Counter>(r, "verifications", "Codes that were offered, by what came of them");
         let codes = labelled::<Counter>(r, "codes_created", "Codes that were asked for, by what came of it");
+        let enrolments =
+            labelled::<Counter>(r, "authenticators", "Authenticator apps on their way to be live");
         let throttled =
             labelled::<Counter>(r, "throttled", "Attempts that came within a wait and were not looked at");
         let waits = labelled::<Counter>(r, "waits_begun", "Waits that wrong attempts have brought on");
@@ -93,6 +105,7 @@ impl Attempts {
         let attempts = Self {
             resolved: std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new())),
             codes: ["created", "told", "wrong", "throttled"].map(|outcome| one(&codes, "outcome", outcome)),
+            enrolments: ["begun", "confirmed", "wrong"].map(|outcome| one(&enrolments, "outcome", outcome)),
             throttled: guarded(&throttled),
             waits: guarded(&waits),
             suspended_secrets: one(&suspensions, "of", "totp"),
@@ -155,6 +168,16 @@ impl Attempts {
             CodeOutcome::Told => told,
             CodeOutcome::Wrong => wrong,
             CodeOutcome::Throttled => throttled,
+        }
+        .inc();
+    }
+
+    pub fn enrolment(&self, outcome: EnrolmentOutcome) {
+        let [begun, confirmed, wrong] = &self.enrolments;
+        match outcome {
+            EnrolmentOutcome::Begun => begun,
+            EnrolmentOutcome::Confirmed => confirmed,
+            EnrolmentOutcome::Wrong => wrong,
         }
         .inc();
     }

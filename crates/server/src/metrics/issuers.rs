@@ -30,16 +30,28 @@ pub enum IntrospectionOutcome {
     Crowded,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordGrantOutcome {
+    Right,
+    Wrong,
+    /// The issuer gave no plain answer.
+    Failed,
+    /// Too many were waiting for the issuer; it was not asked.
+    Crowded,
+}
+
 pub(super) struct Issuers {
     tokens: [Counter; 4],
     fetches: Family<Labels, Counter>,
     introspections: Family<Labels, Counter>,
+    password_grants: Family<Labels, Counter>,
 }
 
 /// Of one issuer.
 pub struct IssuerMetrics {
     fetches: [Counter; 2],
     introspections: [Counter; 4],
+    password_grants: [Counter; 4],
 }
 
 impl Issuers {
@@ -54,6 +66,11 @@ impl Issuers {
                 "introspections",
                 "Questions to issuers about opaque tokens",
             ),
+            password_grants: labelled::<Counter>(
+                r,
+                "password_grants",
+                "Passwords that issuers were asked about",
+            ),
         }
     }
 
@@ -66,6 +83,8 @@ impl Issuers {
         IssuerMetrics {
             fetches: ["fetched", "failed"].map(|outcome| one(&self.fetches, outcome)),
             introspections: outcomes.map(|outcome| one(&self.introspections, outcome)),
+            password_grants: ["right", "wrong", "failed", "crowded"]
+                .map(|outcome| one(&self.password_grants, outcome)),
         }
     }
 
@@ -98,6 +117,17 @@ impl IssuerMetrics {
             IntrospectionOutcome::Refused => refused,
             IntrospectionOutcome::Failed => failed,
             IntrospectionOutcome::Crowded => crowded,
+        }
+        .inc();
+    }
+
+    pub fn password_grant(&self, outcome: PasswordGrantOutcome) {
+        let [right, wrong, failed, crowded] = &self.password_grants;
+        match outcome {
+            PasswordGrantOutcome::Right => right,
+            PasswordGrantOutcome::Wrong => wrong,
+            PasswordGrantOutcome::Failed => failed,
+            PasswordGrantOutcome::Crowded => crowded,
         }
         .inc();
     }

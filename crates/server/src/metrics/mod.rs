@@ -4,12 +4,14 @@
 mod attempts;
 mod issuers;
 mod labels;
+mod mails;
 mod requests;
 mod stages;
 mod store;
 
-pub use attempts::{Attempts, CodeOutcome, Guarded, VerificationOutcome};
-pub use issuers::{FetchOutcome, IntrospectionOutcome, IssuerMetrics, TokenOutcome};
+pub use attempts::{Attempts, CodeOutcome, EnrolmentOutcome, Guarded, VerificationOutcome};
+pub use issuers::{FetchOutcome, IntrospectionOutcome, IssuerMetrics, PasswordGrantOutcome, TokenOutcome};
+pub use mails::{MailOutcome, Mails};
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::metrics::histogram::Histogram;
@@ -33,6 +35,7 @@ pub const NO_ROUTE: &str = "none";
 pub struct Metrics {
     registry: Registry,
     pub attempts: Attempts,
+    pub mails: Mails,
     pub stages: Stages,
     pub operations: Operations,
     pub store: StoreMetrics,
@@ -138,6 +141,7 @@ impl Default for Metrics {
         let operations = Operations::register(r);
         Self {
             attempts: Attempts::register(r),
+            mails: Mails::register(r),
             stages: Stages::register(r),
             refused: operations.operation(NO_ROUTE),
             operations,

@@ -19,10 +19,23 @@ pub enum Stage {
     Commit,
     /// Comparing a password or PIN, with the wait for a thread.
     Compare,
+    /// Asking an issuer about a password, with the wait for a turn.
+    Grant,
+    /// Until the mail server has taken a mail.
+    Mail,
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [Self::Token, Self::Turn, Self::Load, Self::Decide, Self::Commit, Self::Compare];
+    const ALL: [Self; 8] = [
+        Self::Token,
+        Self::Turn,
+        Self::Load,
+        Self::Decide,
+        Self::Commit,
+        Self::Compare,
+        Self::Grant,
+        Self::Mail,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +45,8 @@ impl Stage {
             Self::Decide => "decide",
             Self::Commit => "commit",
             Self::Compare => "compare",
+            Self::Grant => "grant",
+            Self::Mail => "mail",
         }
     }
 }
@@ -47,7 +62,7 @@ impl Stages {
 
     /// Runs until it is dropped.
     pub fn time(&self, stage: Stage) -> Timer<'_> {
-        let [token, turn, load, decide, commit, compare] = &self.0;
+        let [token, turn, load, decide, commit, compare, grant, mail] = &self.0;
         let histogram = match stage {
             Stage::Token => token,
             Stage::Turn => turn,
@@ -55,6 +70,8 @@ impl Stages {
             Stage::Decide => decide,
             Stage::Commit => commit,
             Stage::Compare => compare,
+            Stage::Grant => grant,
+            Stage::Mail => mail,
         };
         Timer { histogram, stage, started: Instant::now() }
     }

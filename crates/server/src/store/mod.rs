@@ -2,7 +2,16 @@
 //! one. A store never sees inside an account, and must never answer for a write that is not on the disk.
 
 pub mod batch;
+mod fence;
+mod open;
+pub mod postgres;
+mod requests;
+mod schema;
 pub mod sqlite;
+
+pub use fence::{Fence, fence_of};
+pub use open::{OpenError, Opened, is_there, open, open_behind_fence};
+pub use schema::{Migration, Schema};
 
 use einmal_core::account::AccountId;
 use std::future::Future;
@@ -87,7 +96,7 @@ pub trait Store: Send + Sync {
 
     /// Each swap on its own, in the order given. Guard and vault of one swap MUST be written together or not at all. It MUST NOT
     /// return before everything it reports as swapped is on the disk. Several calls may share one commit; the same
-    /// account may be in several. A call is one commit, however large: 1,000 swaps are a good size.
+    /// account may be in several. Where nothing is in it twice a call is one commit or two, however large: 1,000 swaps are a good size.
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>>;
 
     /// Removes whatever is there of the account, also if it is damaged or only a part of one. Whether there was anything.
@@ -117,6 +126,10 @@ pub trait Store: Send + Sync {
         expected: Option<Vec<u8>>,
         value: Vec<u8>,
     ) -> StoreFuture<'_, SwapOutcome>;
+
+    /// Closes the store to everybody who has not opened it behind its fence, or opens it again, if its fence is `expected`. When
+    /// it returns `Swapped`, a write that was not refused has been committed; reading goes on.
+    fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome>;
 
     /// Whether a write can be committed right now, by committing one that changes nothing.
     fn probe(&self) -> StoreFuture<'_, ()>;

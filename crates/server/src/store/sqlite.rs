@@ -4,6 +4,7 @@
 mod backup;
 mod check;
 mod checkpoint;
+mod fence;
 mod gate;
 mod link;
 mod migrate;
@@ -12,21 +13,21 @@ mod reader;
 mod writer;
 
 pub use backup::{BackupError, Progress};
-pub use migrate::{Migration, Schema};
 pub use open_error::OpenError;
 
 use super::batch::{self, Intake};
-use super::{Expected, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
+use super::requests::{Read, Write, check_complete};
+use super::{
+    Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
+};
 use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
 use gate::Gate;
 use link::{Link, serve};
-use reader::Read;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use writer::Write;
 
 /// Dropping it finishes what is queued, makes a last checkpoint and waits for that.
 pub struct SqliteStore {
@@ -57,6 +58,24 @@ impl SqliteStore {
         migration: Migration,
         metrics: &StoreMetrics,
     ) -> Result<Self, OpenError> {
+        Self::open_as(path, migration, metrics, false)
+    }
+
+    /// The same, for whoever has closed the store to others.
+    pub fn open_behind_fence(
+        path: &Path,
+        migration: Migration,
+        metrics: &StoreMetrics,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(path, migration, metrics, true)
+    }
+
+    fn open_as(
+        path: &Path,
+        migration: Migration,
+        metrics: &StoreMetrics,
+        passes_fence: bool,
+    ) -> Result<Self, OpenError> {
         // Absolute, so that a name such as `file:…` or `:memory:` means a file, here as for SQLite.
         let path = path::absolute(path).map_err(|error| OpenError::io(path, error))?;
         let first = Link::create(&path, migration)?;
@@ -81,7 +100,7 @@ impl SqliteStore {
         let file = path.clone();
         store.workers.push(spawn("einmal-store-writer", move || {
             serve(&mut write_queue, &file, Some(first), again, |link, queue, group| {
-                writer::session(link, &mut log, queue, group)
+                writer::session(link, passes_fence, &mut log, queue, group)
             });
         })?);
         let file = path.clone();
@@ -154,10 +173,7 @@ impl Store for SqliteStore {
 
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>> {
         Box::pin(async move {
-            let incomplete = |swap: &Swap| swap.expected == Expected::Absent && swap.vault.is_none();
-            if swaps.iter().any(incomplete) {
-                return Err(StoreError::Unavailable("a new account must bring a vault".to_owned()));
-            }
+            check_complete(&swaps)?;
             self.writes()?.ask(swaps, Write::Swap).await
         })
     }
@@ -201,6 +217,22 @@ impl Store for SqliteStore {
         value: Vec<u8>,
     ) -> StoreFuture<'_, SwapOutcome> {
         Box::pin(async move { self.writes()?.ask((name, expected, value), Write::Property).await })
+    }
+
+    fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome> {
+        let path = self.path.clone();
+        let swap = move || {
+            let link = Link::open(&path, Migration::Keep)?;
+            let swapped = fence::swap(&link.connection, expected.as_ref(), fence.as_ref());
+            let outcome = swapped.map_err(|error| link.failure(&error))?;
+            // The commit may have waited, and must not be answered for a file that has gone.
+            link.check_in_place()?;
+            Ok(outcome)
+        };
+        Box::pin(async move {
+            let swapped = tokio::task::spawn_blocking(swap).await;
+            swapped.map_err(|_| StoreError::Unavailable("the fence panicked".to_owned()))?
+        })
     }
 
     fn probe(&self) -> StoreFuture<'_, ()> {

@@ -24,7 +24,7 @@ fn the_samples_of_the_operators_manual_run() {
     let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
     let samples = shell_samples(&read("docs/OPERATIONS.md"));
-    assert_eq!(samples.len(), 7);
+    assert_eq!(samples.len(), 9);
     let output = Command::new("bash")
         .args(["-euc", &samples.join("\n")])
         .current_dir(directory.path())

@@ -195,7 +195,11 @@ fn everything_that_has_content_has_an_example_that_fits_its_schema() {
             let responses = operation["responses"].as_object().unwrap();
             let all = responses.iter().chain(operation.get("requestBody").map(|body| (method, body)));
             for (what, value) in all {
-                for content in value["content"].as_object().into_iter().flat_map(|kinds| kinds.values()) {
+                for (kind, content) in value["content"].as_object().into_iter().flatten() {
+                    // A QR code of an example would be a page of nothing to read.
+                    if kind.starts_with("image/") {
+                        continue;
+                    }
                     let fits = fits(&document, &content["schema"], &content["example"]);
                     assert!(fits, "{method} {path}, {what}: {}", content["example"]);
                     tried += 1;

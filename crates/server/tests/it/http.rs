@@ -5,7 +5,7 @@ mod body;
 pub(crate) mod client;
 mod crowds;
 mod error_documents;
-mod frames;
+pub(crate) mod frames;
 mod framing;
 mod http2;
 mod http2_abuse;

@@ -2,15 +2,18 @@
 
 mod accounts;
 mod client_manual;
+mod copy;
 mod core_dumps;
 mod crash;
 mod descriptors;
 pub(crate) mod dev;
+mod direct_grant;
 mod import;
 mod introspection;
 mod key_commands;
 mod keys;
 mod load;
+mod mail;
 mod refused_lines;
 mod restore;
 mod rotation;

@@ -1,5 +1,6 @@
 //! Many requests at the same moment. However they fall, one code is accepted once, and guesses are counted.
 
+use crate::api::authenticators;
 use crate::api::devices::device_request;
 use crate::api::{OTHER_SECRET, credential, issued};
 use crate::harness::is_long;
@@ -31,11 +32,11 @@ pub(crate) async fn all_at_once(requests: Vec<(SocketAddr, Vec<u8>)>) -> Vec<Ans
     answers
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
+pub(crate) async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
     let body = json!({ "otp": code, "types": types }).to_string();
     let request = service.verify_request(subject, &[JSON], body);
     let answers = all_at_once(vec![(service.running.address, request); width]).await;
@@ -44,11 +45,20 @@ async fn race(service: &Service, subject: &str, code: &str, types: &[&str], widt
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_with_one_code_exactly_one_is_accepted_5() {
-    let service = Service::start().await;
+    one_code_many_requests(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_with_one_code_exactly_one_is_accepted_on_postgres_5() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_code_many_requests(&service).await;
+}
+
+async fn one_code_many_requests(service: &Service) {
     service.provision_device("alice").await;
     for (width, rounds) in [(16, 60), (64, if is_long() { 200 } else { 40 })] {
         for _ in 0..rounds {
-            race(&service, "alice", &service.code(0), &[], width).await;
+            race(service, "alice", &service.code(0), &[], width).await;
             service.clock.advance(30);
         }
     }
@@ -155,7 +165,16 @@ async fn of_many_requests_with_one_code_of_any_other_type_exactly_one_is_accepte
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_to_two_services_on_one_store_exactly_one_is_accepted_4() {
-    let service = Service::start().await;
+    one_code_two_services(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_to_two_services_on_one_postgres_exactly_one_is_accepted_4() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_code_two_services(&service).await;
+}
+
+async fn one_code_two_services(service: &Service) {
     let beside = service.start_beside().await;
     assert_ne!(beside.address, service.running.address);
     service.provision_device("alice").await;
@@ -175,7 +194,16 @@ async fn of_many_requests_to_two_services_on_one_store_exactly_one_is_accepted_4
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn failures_that_two_services_see_at_once_are_all_counted_103() {
-    let service = Service::start().await;
+    guesses_at_two_services(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn failures_that_two_services_on_one_postgres_see_at_once_are_all_counted_103() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    guesses_at_two_services(&service).await;
+}
+
+async fn guesses_at_two_services(service: &Service) {
     let beside = service.start_beside().await;
     for round in 0..20 {
         let subject = format!("alice-{round}");
@@ -305,6 +333,57 @@ async fn of_64_enrolments_at_once_no_more_are_made_than_there_is_room_for_179() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_authenticators_begun_at_once_no_more_are_made_than_there_is_room_for_179() {
+    // Less room than there are free failures: of five that are compared at once two find it taken.
+    let service = Service::start_with("[totp]\nmax_authenticators = 3").await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    let body = authenticators::document(&json!({ "pin": "8299" }));
+    let request = service.authenticator_request("alice", "POST", "", &body);
+    let mut made = 0;
+    for _ in 0..3 {
+        let answers = all_at_once(vec![(service.running.address, request.clone()); 64]).await;
+        let others = [422, 403, 503].map(|status| count(&answers, status)).iter().sum::<usize>();
+        made += count(&answers, 201);
+        assert_eq!(count(&answers, 201) + others, 64, "{answers:?}");
+        service.clock.advance(60);
+    }
+    assert_eq!(made, 3);
+    assert_eq!(service.listed_authenticators("alice").await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_confirmations_with_one_code_one_is_a_success_and_the_code_is_spent_150() {
+    one_code_to_confirm(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_confirmations_with_one_code_one_is_a_success_on_postgres_150() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_code_to_confirm(&service).await;
+}
+
+async fn one_code_to_confirm(service: &Service) {
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    for round in 0..if is_long() { 100 } else { 10 } {
+        let begun = service.begin("alice").await;
+        let code = service.code_of(&begun.secret, 0);
+        let path = format!("/{}/confirm", begun.id);
+        let confirm = service.authenticator_request("alice", "POST", &path, &json!({ "otp": code }));
+        let body = json!({ "otp": code, "types": ["totp"] }).to_string();
+        let verify = service.verify_request("alice", &[JSON], body);
+        // Whatever comes first, the code is good for one thing.
+        let requests = (0..64).map(|number| if number % 4 == 3 { verify.clone() } else { confirm.clone() });
+        let requests = requests.map(|request| (service.running.address, request));
+        let answers = all_at_once(requests.collect()).await;
+        assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 63), "round {round}: {answers:?}");
+        let failures = service.failures("alice").await;
+        assert!(failures == 0, "round {round}: {failures}");
+        service.change("alice", |account| account.authenticators.clear()).await;
+        service.clock.advance(30);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_uses_of_one_code_through_all_doors_one_is_a_success_9() {
     let service = Service::start().await;
     service.provision_device("alice").await;
@@ -314,18 +393,24 @@ async fn of_many_uses_of_one_code_through_all_doors_one_is_a_success_9() {
             "attributes": { "otp": code } } });
         let pin = json!({ "data": { "type": "pin", "attributes": { "pin": "8299", "otp": code } } });
         let verify = json!({ "otp": code }).to_string();
+        let authenticator = authenticators::document(&json!({ "otp": code }));
         let mut requests = Vec::new();
         for _ in 0..8 {
             let token = service.token("alice");
             requests.push(device_request("POST /user/2025-1/user/devices/totp", &token, &body.to_string()));
             requests.push(service.pin_request("alice", &pin));
             requests.push(service.verify_request("alice", &[JSON], &verify));
+            requests.push(service.authenticator_request("alice", "POST", "", &authenticator));
         }
         let requests = requests.into_iter().map(|request| (service.running.address, request));
         let answers = all_at_once(requests.collect()).await;
         let successes = answers.iter().filter(|answer| answer.status < 300).count();
         assert_eq!(successes, 1, "{answers:?}");
-        service.change("alice", |account| account.devices.truncate(1)).await;
+        let undo = |account: &mut Account| {
+            account.devices.truncate(1);
+            account.pending_authenticators.clear();
+        };
+        service.change("alice", undo).await;
         service.clock.advance(30);
     }
     assert_eq!(service.failures("alice").await, 0);

@@ -2,8 +2,10 @@
 //! is searched: standard output and error, every answer, every byte of the store's files.
 
 use crate::harness::back_office::ADMIN;
-use crate::harness::installation::{Installation, Serving};
+use crate::harness::installation::{Installation, Serving, code_of};
 use crate::harness::issuer::SigningKey;
+use crate::harness::mail::SENDMAIL;
+use crate::harness::mail_server::{END, MailServer, Received, Reply};
 use crate::harness::program::{Program, Run};
 use crate::harness::service::VERIFY;
 use crate::http::client::Client;
@@ -146,6 +148,12 @@ async fn exercise(site: &Installation, serving: &Serving, canaries: &mut Canarie
         assert_eq!(answer.status(), expected);
         canaries.are_not_in("an answer", &answer.bytes().await.unwrap());
     }
+    enrol_authenticator(
+        serving,
+        &token(json!({ "scope": "user:device-totps:create", "jti": MARK })),
+        canaries,
+    )
+    .await;
     let public = ["/canary-path?canary", "/docs/errors?canary", "/user/2025-1/user/otp/verify?otp=canary"];
     let private = ["/health/readiness?canary", "/health/liveness", "/metrics?canary"];
     let urls = public.iter().map(|path| format!("http://{}{path}", serving.address));
@@ -155,6 +163,45 @@ async fn exercise(site: &Installation, serving: &Serving, canaries: &mut Canarie
     }
     statuses.extend(administer(site, serving, canaries).await);
     statuses
+}
+
+/// A secret that the service makes is in the answer that makes it and, drawn, in the QR code, and nowhere else.
+async fn enrol_authenticator(serving: &Serving, token: &str, canaries: &mut Canaries) {
+    canaries.add_token(token);
+    let authenticators = "/user/2025-1/user/authenticators";
+    let proof = json!({ "data": { "type": "authenticator", "attributes": { "password": PASSWORD } } });
+    let begun = verify(serving, authenticators, token, &proof.to_string()).send().await.unwrap();
+    assert_eq!(begun.status(), 201);
+    let begun: serde_json::Value = serde_json::from_slice(&begun.bytes().await.unwrap()).unwrap();
+    let secret = begun["data"]["attributes"]["secret"].as_str().unwrap();
+    let bytes = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    canaries.add("authenticator, base32", secret);
+    canaries.add("authenticator, base32 in small letters", secret.to_lowercase());
+    canaries.add("authenticator, hex", HEXLOWER.encode(&bytes));
+    canaries.add("authenticator, base64", BASE64.encode(&bytes));
+    canaries.add("authenticator, Debug", format!("{bytes:?}"));
+    let code = code_of(secret, SystemClock.now().seconds() / 30);
+    let id = begun["data"]["id"].as_str().unwrap();
+    canaries.add("authenticator, raw", bytes);
+    let confirm = format!("{authenticators}/{id}/confirm");
+    for (path, body, expected) in [
+        (format!("{authenticators}/{id}/qr"), None, 200),
+        (authenticators.to_owned(), None, 200),
+        (confirm.clone(), Some(json!({ "otp": "canary" })), 403),
+        (confirm.clone(), Some(json!({ "otp": { "is": PASSWORD } })), 422),
+        (confirm.clone(), Some(json!({ "otp": code })), 204),
+        (confirm, Some(json!({ "otp": code })), 404),
+        (authenticators.to_owned(), None, 200),
+        (format!("{authenticators}/{id}/qr"), None, 404),
+    ] {
+        let request = match body {
+            Some(body) => verify(serving, &path, token, &body.to_string()),
+            None => serving.client.get(format!("http://{}{path}", serving.address)).bearer_auth(token),
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), expected, "{path}");
+        canaries.are_not_in("an answer", &answer.bytes().await.unwrap());
+    }
 }
 
 /// Provisions with secrets, rightly and wrongly, and searches every answer.
@@ -235,6 +282,74 @@ async fn no_code_secret_password_key_or_token_comes_out_142_143_145() {
     canaries.are_not_in("the database", &fs::read(site.path("einmal.db")).unwrap());
     // That the search finds what is there.
     assert_eq!(canaries.found_in(BASE32_NOPAD.encode(SECRET).as_bytes()), ["secret, base32"]);
+}
+
+/// Whether six digits are somewhere in a log, beside the numbers that every line has.
+fn tells(log: &str, code: &str) -> bool {
+    let without_numbers = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for field in ["timestamp", "duration_us", "client", "address", "management"] {
+            line.as_object_mut().unwrap().remove(field);
+        }
+        line.to_string()
+    };
+    log.lines().any(|line| without_numbers(line).contains(code))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_a_mailed_code_nor_its_address_nor_the_mail_servers_password_comes_out_140_142() {
+    let server = MailServer::start().await;
+    let mail = format!(
+        "[mail]\nurl = \"smtp://canary-user:canary-mail-password@{}\"\nfrom = \"no-reply@example.com\"\n",
+        server.address
+    );
+    let site = Installation::with(&mail).await;
+    let canaries = Canaries::new(&site);
+    let printed = site.run(&["config", "print"]);
+    assert!(printed.stdout.contains("smtp://canary-user:***@") && !printed.stdout.contains("mail-password"));
+    let serving = Serving::start(site.einmal(&["serve"]).env("EINMAL__LOG__LEVEL", "trace")).await;
+    let claims = json!({ "email": "alice.canary@example.org", "email_verified": true, "locale": "canary" });
+    let mut statuses = Vec::new();
+    for (subject, place, reply) in [
+        ("alice", "NOOP", "250 ok"),
+        ("alice", "NOOP", "250 ok"),
+        ("bob", END, "550 5.7.1 alice.canary@example.org: canary-mail-password"),
+        ("carol", "RCPT", "450 <alice.canary@example.org> greylisted"),
+        ("dave", "RCPT", "canary"),
+        ("erin", "AUTH", "535 canary-user canary-mail-password"),
+    ] {
+        server.reply(place, Reply::Say(reply));
+        let token = site.token_with(subject, &claims);
+        let answer = verify(&serving, SENDMAIL, &token, "canary").header("accept-language", "canary");
+        let answer = answer.send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+        let mut text = format!("{:?}", answer.headers()).into_bytes();
+        text.extend_from_slice(&answer.bytes().await.unwrap());
+        canaries.are_not_in("an answer", &text);
+    }
+    assert_eq!(statuses, [204, 204, 503, 503, 503, 503]);
+    let codes: Vec<String> = server.mails().iter().map(Received::code).collect();
+    assert_eq!(codes.len(), 2, "alice's, and bob's that was refused");
+    for entry in fs::read_dir(site.directory.path()).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let bytes = fs::read(entry.path()).unwrap();
+        let is_in = |code: &String| memchr::memmem::find(&bytes, code.as_bytes()).is_some();
+        assert!(!name.starts_with("einmal.db") || !codes.iter().any(is_in), "a code in {name}");
+    }
+    let url = format!("http://{}/metrics", serving.management);
+    let metrics = serving.client.get(url).send().await.unwrap().text().await.unwrap();
+    canaries.are_not_in("/metrics", metrics.as_bytes());
+    serving.program.signal(Signal::TERM);
+    let Run { stdout, stderr, .. } = serving.program.ended().await;
+    canaries.are_not_in("what it wrote", (stdout.clone() + &stderr).as_bytes());
+    assert!(stdout.contains("a mail could not be sent") && stderr.is_empty(), "{stdout}{stderr}");
+    for code in &codes {
+        assert!(!tells(&stdout, code) && !metrics.contains(code), "{code} in {stdout}");
+    }
+    assert!(
+        tells(&format!("{{\"error\":\"{}\"}}", codes[0]), &codes[0]),
+        "that the search finds what is there"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

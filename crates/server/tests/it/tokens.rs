@@ -101,6 +101,7 @@ fn settings(name: &str, issuer: &Issuer) -> IssuerSettings {
         algorithms: Algorithm::ALL.to_vec(),
         linked_identity: None,
         introspection: None,
+        direct_grant: None,
         registered_at_claim: None,
     }
 }

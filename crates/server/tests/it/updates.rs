@@ -4,7 +4,7 @@ use crate::harness::clock::NOW;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
 use einmal::store::sqlite::SqliteStore;
-use einmal::store::{Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
+use einmal::store::{Fence, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, Verification};
 use einmal_core::otp::Code;
@@ -63,6 +63,10 @@ impl Store for Unlucky {
 
     fn property(&self, name: &'static str) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.store.property(name)
+    }
+
+    fn swap_fence(&self, expected: Option<Fence>, fence: Option<Fence>) -> StoreFuture<'_, SwapOutcome> {
+        self.store.swap_fence(expected, fence)
     }
 
     fn check(&self) -> StoreFuture<'_, Inspection> {

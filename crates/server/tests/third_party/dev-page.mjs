@@ -1,6 +1,10 @@
-// Drives the page of `einmal dev` in Chromium as somebody with a mouse and a keyboard would. Prints what was seen as JSON.
-// Usage: dev-page.mjs URL CHROMIUM
+// Drives the page of `einmal dev` in Chromium as somebody with a mouse, a keyboard and a phone would. Prints what was seen
+// as JSON. Usage: dev-page.mjs URL CHROMIUM
+import { parse } from '@otplib/uri';
+import jsqr from 'jsqr';
+import { generateSync } from 'otplib';
 import { chromium } from 'playwright-core';
+import { PNG } from 'pngjs';
 
 const [url, executablePath] = process.argv.slice(2);
 const browser = await chromium.launch({
@@ -11,7 +15,8 @@ const page = await browser.newPage({ viewport: { width: 375, height: 800 } });
 const seen = { complaints: [], hosts: new Set(), answers: [] };
 page.on('console', (message) => message.type() === 'error' && seen.complaints.push(message.text()));
 page.on('pageerror', (error) => seen.complaints.push(String(error)));
-page.on('request', (request) => seen.hosts.add(new URL(request.url()).host));
+// A blob's address has that of its page in it.
+page.on('request', (request) => seen.hosts.add(new URL(request.url().replace(/^blob:/, '')).host));
 
 await page.goto(url);
 const cards = page.locator('article');
@@ -44,9 +49,34 @@ for (const card of await cards.all()) {
 const verify = cards.first();
 await verify.locator('textarea').fill('{"otp":"{created}","types":["account","login"]}');
 seen.created = [await press(verify, click), await press(verify, key)];
+// What a phone sees of the screen, be it dark or light, and the code that its app shows then.
+async function scanned(image) {
+  const { data, width, height } = PNG.sync.read(await image.screenshot());
+  return (jsqr.default ?? jsqr)(new Uint8ClampedArray(data), width, height)?.data;
+}
+seen.scanned = [];
+for (const colorScheme of ['light', 'dark']) {
+  await page.emulateMedia({ colorScheme });
+  await page.getByRole('button', { name: 'Show a QR code' }).click();
+  const image = page.locator('#qr img');
+  await image.waitFor();
+  const shown = await page.locator('#uri').getAttribute('href');
+  const uri = await scanned(image);
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  const outcomes = [];
+  for (const code of ['no code', generateSync({ ...parse(uri).params })]) {
+    await page.getByLabel('Code that the app shows').fill(code);
+    await page.keyboard.press('Enter');
+    const before = outcomes.at(-1) ?? '';
+    const changed = (before) => document.getElementById('own-outcome').textContent !== before;
+    await page.waitForFunction(changed, before);
+    outcomes.push(await page.locator('#own-outcome').textContent());
+  }
+  seen.scanned.push({ isWhatIsShown: uri === shown, width, statuses: outcomes.map((text) => text.slice(0, 3)) });
+}
 // The pages that do without a script.
 seen.pages = [];
-for (const path of ['/docs', '/docs/errors']) {
+for (const path of ['/docs', '/docs/errors', '/dev/mailbox']) {
   await page.goto(new URL(path, url).href);
   seen.pages.push(await page.evaluate(() => document.documentElement.scrollWidth));
 }

@@ -11,6 +11,7 @@ pub(super) struct SealedRequest {
     body: [u8; 16],
     at: u64,
     device: Option<[u8; 16]>,
+    other_bodies: u8,
 }
 
 impl SealedRequest {
@@ -20,6 +21,7 @@ impl SealedRequest {
             body: one.request.body,
             at: one.at.seconds(),
             device: one.device.map(Uuid::into_bytes),
+            other_bodies: one.other_bodies,
         };
         accepted.0.iter().map(one).collect()
     }
@@ -29,6 +31,7 @@ impl SealedRequest {
             request: KeyedRequest { key: self.key, body: self.body },
             at: Timestamp::from_seconds(self.at),
             device: self.device.map(Uuid::from_bytes),
+            other_bodies: self.other_bodies,
         }
     }
 }

@@ -39,13 +39,22 @@ fn the_defaults_that_the_example_shows_are_the_real_ones() {
 
 #[test]
 fn what_the_example_shows_beside_the_defaults_is_valid() {
-    // The one alternative that cannot stand beside what is set.
+    // The alternatives that cannot stand beside what is set.
     let text = uncommented(true).replace("env = \"EINMAL_KEYS\"", "");
-    let config = written(&text).with([("EINMAL_CLIENT_SECRET", "geheim")]).config();
+    let text = text.replace("url = \"sqlite:einmal.db\"", "url = \"postgres://einmal@db/einmal\"");
+    let secrets = [
+        ("EINMAL_CLIENT_SECRET", "geheim"),
+        ("EINMAL_GRANT_SECRET", "auch geheim"),
+        ("EINMAL_DATABASE_PASSWORD", "geheim"),
+    ];
+    let config = written(&text).with(secrets).config();
+    assert!(matches!(config.store.engine, Engine::Postgres(server) if server.password.is_some()));
     assert!(config.issuers[0].jwks_uri.is_some());
     assert!(config.issuers[0].linked_identity.is_some());
     assert!(config.issuers[0].introspection.is_some());
+    assert!(config.issuers[0].direct_grant.is_some());
     assert!(config.administrators.is_some());
+    assert!(config.mail.is_some());
 }
 
 #[test]
@@ -55,7 +64,8 @@ fn every_known_key_is_in_the_example() {
     keys::collect(keys::ROOT, "", "0", &mut known);
     assert!(known.len() > 30, "{known:?}");
     // A secret is shown in one way, and its comment names the others.
-    let is_shown = |path: &String| !path.starts_with("store.url.") && !path.contains(".client_secret.");
+    let secrets = [".url.", "store.password.", ".client_secret."];
+    let is_shown = |path: &String| !secrets.iter().any(|secret| path.contains(secret));
     for path in known.into_iter().filter(is_shown) {
         assert!(present(&table, &path), "{path}");
     }

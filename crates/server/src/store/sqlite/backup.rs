@@ -2,8 +2,8 @@
 //! disk, and never take the place of a file that exists.
 
 use super::link::Link;
-use super::migrate::Migration;
 use super::open_error::OpenError;
+use crate::store::Migration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::ffi::c_int;

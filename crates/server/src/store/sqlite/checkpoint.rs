@@ -8,7 +8,7 @@
 use super::super::StoreError;
 use super::gate::Gate;
 use super::link::Link;
-use super::migrate::Migration;
+use crate::store::Migration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, wal::CheckpointMode};
 use std::path::Path;

@@ -4,8 +4,9 @@
 
 use super::super::StoreError;
 use super::super::batch::{Queue, Request, settle_all};
-use super::migrate::{self, Migration, Schema};
+use super::migrate;
 use super::open_error::OpenError;
+use crate::store::{Migration, Schema};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;

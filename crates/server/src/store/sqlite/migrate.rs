@@ -2,6 +2,7 @@
 //! one of a newer schema.
 
 use super::open_error::OpenError;
+use crate::store::{Migration, Schema};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::thread;
@@ -12,24 +13,6 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_acc
 
 /// "einm": marks a database file as ours.
 const APPLICATION_ID: i64 = 0x6569_6e6d;
-
-/// Whether a schema that is behind may be brought up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Migration {
-    Apply,
-    Refuse,
-    /// As it is, with a log or without: for a look at it, and for a copy, which one makes before a migration.
-    Keep,
-}
-
-/// Versions of a schema; 0 is that of an empty file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schema {
-    /// When the store was opened.
-    pub found: i64,
-    /// What this version of einmal needs.
-    pub known: i64,
-}
 
 /// Leaves the database at the known schema, or says why not. Returns what it was before.
 pub(super) fn prepare(

@@ -1,42 +1,14 @@
 //! The one thread that reads: what has queued up is answered from one snapshot. Must never take a guard and
 //! a vault from two, and never hold the snapshot while it waits.
 
-use super::super::batch::{Pending, Queue, Request, settle_all};
+use super::super::batch::{Queue, settle_all};
+use super::super::requests::{Page, Read};
 use super::super::{SealedAccount, SealedPart, StoreError};
 use super::gate::Gate;
 use super::link::Link;
 use einmal_core::account::AccountId;
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, Error, Row, Rows, Statement, params};
-
-type Page = Vec<(AccountId, SealedAccount)>;
-
-pub(super) enum Read {
-    Load(Pending<Vec<AccountId>, Vec<Option<SealedAccount>>>),
-    Scan(Pending<(Option<AccountId>, usize), Page>),
-    Ids(Pending<(Option<AccountId>, usize), Vec<AccountId>>),
-    Property(Pending<&'static str, Option<Vec<u8>>>),
-}
-
-impl Request for Read {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Load(pending) => pending.input.len().max(1),
-            Self::Scan(pending) => pending.input.1.max(1),
-            Self::Ids(pending) => pending.input.1.max(1),
-            Self::Property(_) => 1,
-        }
-    }
-
-    fn settle(self, failure: Option<&StoreError>) {
-        match self {
-            Self::Load(pending) => pending.settle(failure),
-            Self::Scan(pending) => pending.settle(failure),
-            Self::Ids(pending) => pending.settle(failure),
-            Self::Property(pending) => pending.settle(failure),
-        }
-    }
-}
 
 /// Answers groups on one connection until there are no more, or something fails.
 pub(super) fn session(

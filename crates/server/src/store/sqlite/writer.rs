@@ -1,53 +1,19 @@
 //! The one thread that writes: what has queued up becomes one transaction. Must never answer before the
 //! commit has returned, and never find out by reading what became of one that failed.
 
-use super::super::batch::{Pending, Queue, Request, settle_all};
+use super::super::batch::{Queue, settle_all};
+use super::super::requests::Write;
 use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome};
 use super::checkpoint::LogWatch;
+use super::fence;
 use super::link::Link;
 use einmal_core::account::AccountId;
 use rusqlite::{Connection, Statement, params};
 
-/// Bytes that count as one more row: a page.
-const WEIGHT_BYTES: usize = 4096;
-
-/// Name, what is expected, and what is to be there.
-type PropertySwap = (&'static str, Option<Vec<u8>>, Vec<u8>);
-
-pub(super) enum Write {
-    Swap(Pending<Vec<Swap>, Vec<SwapOutcome>>),
-    Delete(Pending<AccountId, bool>),
-    Property(Pending<PropertySwap, SwapOutcome>),
-    Probe(Pending<(), ()>),
-}
-
-impl Request for Write {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Swap(pending) => {
-                let bytes = |swap: &Swap| {
-                    swap.guard.sealed.len() + swap.vault.as_ref().map_or(0, |vault| vault.sealed.len())
-                };
-                pending.input.iter().map(|swap| 1 + bytes(swap) / WEIGHT_BYTES).sum::<usize>().max(1)
-            }
-            Self::Property(pending) => 1 + pending.input.2.len() / WEIGHT_BYTES,
-            Self::Delete(_) | Self::Probe(_) => 1,
-        }
-    }
-
-    fn settle(self, failure: Option<&StoreError>) {
-        match self {
-            Self::Swap(pending) => pending.settle(failure),
-            Self::Delete(pending) => pending.settle(failure),
-            Self::Property(pending) => pending.settle(failure),
-            Self::Probe(pending) => pending.settle(failure),
-        }
-    }
-}
-
 /// Commits groups on one connection until there are no more, or something fails.
 pub(super) fn session(
     mut link: Link,
+    passes_fence: bool,
     log: &mut LogWatch,
     queue: &mut Queue<Write>,
     group: &mut Vec<Write>,
@@ -56,10 +22,15 @@ pub(super) fn session(
         return Err(link.failure(&error));
     }
     let failed = |error| link.failure(&error);
+    fence::declare(&link.connection, passes_fence).map_err(failed)?;
     let mut statements = Statements::prepare(&link.connection).map_err(failed)?;
     loop {
         link.check_in_place()?;
-        statements.commit(group).map_err(failed)?;
+        match statements.commit(group) {
+            // The connection is as good as before.
+            Err(error) if fence::has_refused(&error) => settle_all(group, Some(&link.failure(&error))),
+            committed => committed.map_err(failed)?,
+        }
         // Once more: the commit may have waited for seconds, and must not be answered for a file that has gone.
         link.check_in_place()?;
         settle_all(group, None);

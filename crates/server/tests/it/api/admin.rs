@@ -6,6 +6,7 @@ use crate::harness::issuer::{Issuer, SigningKey, with};
 use crate::harness::log::Log;
 use crate::harness::service::{SECRET, Service};
 use crate::harness::wire::{JSON, request};
+use einmal_core::account::PendingAuthenticator;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -50,6 +51,8 @@ async fn an_account_is_shown_with_all_that_support_needs_and_without_secrets() {
     account.pin_throttle.failures = 5;
     account.authenticators[0].progress.failures = 100;
     account.authenticators[0].label = Some("app".to_owned());
+    let pending = super::credential("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
+    account.pending_authenticators = vec![PendingAuthenticator { credential: pending, failures: 2 }];
     service.insert("alice", account).await;
     assert_eq!(service.verify("alice", "135790").await, 204);
     for number in 0..5 {
@@ -60,7 +63,7 @@ async fn an_account_is_shown_with_all_that_support_needs_and_without_secrets() {
     let shown = service.administer(&format!("GET {ALICE}"), &Value::Null).await;
     assert_snapshot!(format!("{:#}", shown.json()));
     assert_eq!(service.versions("alice").await, before, "a look changes nothing");
-    for secret in [SECRET, OTHER_SECRET, "canary", "135790", "246801"] {
+    for secret in [SECRET, OTHER_SECRET, "JBSWY3DP", "canary", "135790", "246801"] {
         assert!(!shown.whole().contains(secret), "{secret} in {}", shown.whole());
     }
 }

@@ -9,7 +9,7 @@ use einmal_core::account::{Account, StoredHash};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-pub(super) const CREATE: &str = "/user/2025-1/user/otp";
+pub(crate) const CREATE: &str = "/user/2025-1/user/otp";
 pub(super) const PIN: &str = "8299";
 const PASSWORD: &str = "correct horse";
 /// Of [`PASSWORD`], as bcrypt 5.0 makes it, at the lowest cost.

@@ -1,6 +1,6 @@
 //! `POST /user/devices/totp` and what else there is about devices.
 
-use super::with_everything;
+use super::{right_proofs, with_everything};
 use crate::harness::clock::NOW;
 use crate::harness::is_long;
 use crate::harness::service::{SECRET, Service};
@@ -84,13 +84,7 @@ async fn the_answers_whole() {
 async fn any_right_proof_enrols_a_device_whose_codes_are_good_and_a_code_is_spent_38() {
     let service = service().await;
     service.insert("bob", with_everything(&service)).await;
-    for (subject, proof) in [
-        ("alice", json!({ "pin": "8299" })),
-        ("alice", json!({ "password": "correct horse" })),
-        ("bob", json!({ "otp": "246801" })),
-        ("bob", json!({ "otp": "135 790" })),
-        ("bob", json!({ "otp": service.code(0) })),
-    ] {
+    for (subject, proof) in right_proofs(&service) {
         let made = service.enrol(subject, &device(&proof)).await;
         assert_eq!(service.verify(subject, &service.code_of(&made.secret(), 0)).await, 204, "{proof}");
         if proof["otp"].is_string() {

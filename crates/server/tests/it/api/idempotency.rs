@@ -97,14 +97,37 @@ async fn another_body_under_the_same_key_is_refused_and_nothing_is_looked_at() {
     let service = Service::start().await;
     service.provision_device("alice").await;
     assert_eq!(service.verify_keyed("alice", KEY, &service.code(0)).await.status, 204);
-    let versions = service.versions("alice").await;
     for otp in [service.code(1), service.wrong_code(0), "no code".to_owned()] {
         let refused = service.verify_keyed("alice", KEY, &otp).await;
         assert_eq!(code_of(&refused), (422, "idempotency-key-reused".to_owned()), "{otp}");
     }
-    assert_eq!(service.versions("alice").await, versions);
+    assert_eq!(service.failures("alice").await, 0);
     assert_snapshot!(service.verify_keyed("alice", KEY, &service.code(1)).await.whole());
     assert_eq!(service.verify("alice", &service.code(1)).await, 204, "the code was not touched");
+}
+
+/// Keys get into logs that codes do not get into, and a body is a code or a PIN and little else.
+#[tokio::test]
+async fn whoever_has_come_by_a_key_does_not_guess_the_body_that_was_accepted_under_it() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299", "deviceTotps": [{ "secret": SECRET }] })).await;
+    let code = service.code(0);
+    assert_eq!(service.verify_keyed("alice", KEY, &code).await.status, 204);
+    assert_eq!(service.enrol_keyed("alice", KEY, &json!({ "pin": "8299" })).await.status, 201);
+    for number in 0..5 {
+        assert_eq!(service.verify_keyed("alice", KEY, &code).await.status, 204, "the owner, after {number}");
+        let guess = service.verify_keyed("alice", KEY, &service.wrong_code(number)).await;
+        assert_eq!(code_of(&guess), (422, "idempotency-key-reused".to_owned()));
+        assert_eq!(service.enrol_keyed("alice", KEY, &json!({ "pin": "8299" })).await.status, 201);
+        let guess = service.enrol_keyed("alice", KEY, &json!({ "pin": format!("135{number}") })).await;
+        assert_eq!(code_of(&guess), (422, "idempotency-key-reused".to_owned()));
+    }
+    let (at_last, versions) = ((422, "idempotency-key-reused".to_owned()), service.versions("alice").await);
+    assert_eq!(code_of(&service.verify_keyed("alice", KEY, &code).await), at_last);
+    assert_eq!(code_of(&service.enrol_keyed("alice", KEY, &json!({ "pin": "8299" })).await), at_last);
+    assert_eq!(service.versions("alice").await, versions, "nothing more is counted");
+    assert_eq!((service.failures("alice").await, service.devices_of("alice").await), (0, 2));
+    assert_eq!(service.verify_keyed("alice", OTHER_KEY, &service.code(1)).await.status, 204);
 }
 
 #[tokio::test]
@@ -178,7 +201,16 @@ async fn a_key_that_is_none_is_refused_after_the_body_and_before_the_code_is_loo
 
 #[tokio::test]
 async fn a_repeat_is_known_to_other_services_and_after_a_restart() {
-    let service = Service::start().await;
+    repeat_elsewhere(Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_repeat_is_known_to_other_services_on_postgres_and_after_a_restart() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    repeat_elsewhere(service).await;
+}
+
+async fn repeat_elsewhere(service: Service) {
     service.provision_device("alice").await;
     service.provision(&json!({ "id": "bob", "pin": "8299", "deviceTotps": [{ "secret": SECRET }] })).await;
     let code = service.code(0);
@@ -202,7 +234,16 @@ async fn a_repeat_is_known_to_other_services_and_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_requests_at_once_under_one_key_one_consumes_and_all_are_answered_the_same() {
-    let service = Service::start().await;
+    one_key_at_once(&Service::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_at_once_under_one_key_one_consumes_on_postgres_too() {
+    let Some(service) = Service::start_on_postgres().await else { return };
+    one_key_at_once(&service).await;
+}
+
+async fn one_key_at_once(service: &Service) {
     service.provision(&json!({ "id": "alice", "pin": "8299", "deviceTotps": [{ "secret": SECRET }] })).await;
     let code = service.code(0);
     let address = service.running.address;

@@ -2,16 +2,21 @@
 
 mod admin;
 mod answers;
+mod authenticator_documents;
+pub(crate) mod authenticators;
 mod body;
 mod body_cases;
 mod brute_force;
 pub(crate) mod create_otp;
 mod create_otp_body;
 pub(crate) mod devices;
+pub(crate) mod direct_grant;
+mod direct_grant_counts;
 mod idempotency;
 mod lockout;
 pub(crate) mod pin;
 mod provisioning;
+mod qr_code;
 mod semantics;
 mod subjects;
 mod verify_otp;
@@ -22,6 +27,7 @@ use einmal::clock::Clock;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, Credential, IssuedCode, Progress, Verification};
 use einmal_core::otp::{Algorithm, Code, Secret, Totp};
+use serde_json::{Value, json};
 
 /// Another secret than the demo device's.
 pub(crate) const OTHER_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -51,6 +57,18 @@ pub(crate) fn with_everything(service: &Service) -> Account {
         login_code: Some(issued(service, "246801")),
         ..Account::default()
     }
+}
+
+/// Somebody, and what each time proves who is asking: alice has the PIN 8299 and the password `correct horse`, and bob is
+/// [`with_everything`].
+pub(crate) fn right_proofs(service: &Service) -> [(&'static str, Value); 5] {
+    [
+        ("alice", json!({ "pin": "8299" })),
+        ("alice", json!({ "password": "correct horse" })),
+        ("bob", json!({ "otp": "246801" })),
+        ("bob", json!({ "otp": "135 790" })),
+        ("bob", json!({ "otp": service.code(0) })),
+    ]
 }
 
 /// Makes of a stored account what some other operation would have made of it.

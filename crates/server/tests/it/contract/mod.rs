@@ -3,22 +3,35 @@
 
 mod accounts;
 mod durability;
+mod fences;
 mod loads;
+mod postgres;
 mod properties;
 mod races;
 mod scans;
 mod sqlite;
 mod swaps;
 
-use einmal::store::Store;
+use einmal::store::{Store, StoreError};
 use std::sync::Arc;
 
 /// An engine's place for one test's data. Opening it again, with or without the first still open, finds the same data.
 pub(crate) trait Place: Send + Sync {
     fn open(&self) -> Arc<dyn Store>;
+
+    /// The same, for whoever closes the store to others.
+    fn open_behind_fence(&self) -> Arc<dyn Store>;
 }
 
-/// Makes a test of each case: `suite!(SqlitePlace::new())`.
+fn is_unavailable<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable(_)))
+}
+
+fn is_damaged<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Damaged(_)))
+}
+
+/// Makes a test of each case: `suite!(Some(SqlitePlace::new()))`. Where there is no place, its engine is not there.
 macro_rules! suite {
     ($place:expr) => {
         $crate::contract::suite!(@ $place, swaps:
@@ -66,6 +79,13 @@ macro_rules! suite {
             guard_and_vault_are_never_seen_apart,
             counting_by_swaps_loses_nothing,
         );
+        $crate::contract::suite!(@ $place, fences:
+            a_closed_store_is_read_and_takes_no_writes_until_it_is_opened_again,
+            who_opened_it_behind_the_fence_writes_and_nobody_else,
+            a_fence_is_changed_only_from_what_it_is,
+            of_8_who_close_a_store_at_once_one_does,
+            after_the_closing_nothing_is_written_that_was_begun_before,
+        );
         $crate::contract::suite!(@ $place, durability:
             all_is_there_after_opening_again,
             a_write_happens_though_its_caller_has_gone,
@@ -79,7 +99,8 @@ macro_rules! suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $case() {
-                    $crate::contract::$module::$case(&$place).await;
+                    let Some(place) = $place else { return };
+                    $crate::contract::$module::$case(&place).await;
                 }
             )*
         }

@@ -22,8 +22,12 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn new() -> Self {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        Self::of("127.0.0.1")
+    }
+
+    /// For another name.
+    pub(crate) fn of(name: &str) -> Self {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         Self { der: cert.der().clone(), pem: cert.pem(), key_pem: signing_key.serialize_pem() }
     }
 
@@ -46,7 +50,16 @@ pub(crate) async fn handshake(
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
+    handshake_over(TcpStream::connect(address).await?, trusted, versions, protocols).await
+}
+
+/// The same over a socket that is connected already.
+pub(crate) async fn handshake_over(
+    stream: TcpStream,
+    trusted: &[&Certificate],
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
     stream.set_nodelay(true)?;
     let mut roots = RootCertStore::empty();
     for certificate in trusted {

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub(crate) const KEYS: &str = "/keys";
 pub(crate) const INTROSPECTION: &str = "/introspect";
+pub(crate) const GRANT: &str = "/token";
 
 /// What the issuer does with a request.
 #[derive(Clone)]
@@ -87,6 +88,10 @@ impl Issuer {
 
     pub(crate) fn introspection_url(&self) -> String {
         format!("{}{INTROSPECTION}", self.base)
+    }
+
+    pub(crate) fn token_url(&self) -> String {
+        format!("{}{GRANT}", self.base)
     }
 
     pub(crate) fn discovery_path(&self) -> String {

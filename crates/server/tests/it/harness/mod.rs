@@ -7,9 +7,25 @@ pub(crate) mod collector;
 pub(crate) mod installation;
 pub(crate) mod issuer;
 pub(crate) mod log;
+pub(crate) mod mail;
+pub(crate) mod mail_server;
+pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod wire;
+
+use std::path::PathBuf;
+
+/// Other people's software that this variable names. `None` after a line that says what has not been run.
+#[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
+pub(crate) fn peer(variable: &str, what: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    if path.is_none() {
+        eprintln!("NOT RUN: {what}: {variable} is not set, scripts/test sets it");
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "left out on a build machine: {what}");
+    }
+    path
+}
 
 /// Whether `scripts/test --long` asks for the long form of what has one.
 #[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]

@@ -85,6 +85,12 @@ impl Program {
         self.stderr.borrow().clone()
     }
 
+    /// A line on its standard input, which the command must have piped.
+    pub(crate) fn say(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("piped");
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("it listens");
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

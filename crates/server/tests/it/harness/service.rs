@@ -2,12 +2,14 @@
 
 use super::clock::HandClock;
 use super::issuer::{Issuer, SigningKey, with};
+use super::postgres::PostgresServer;
 use crate::http::client::Client as Wire;
 use einmal::accounts::{IssuerNames, Keyring, Outcome, Provisioned, Reading, read_record};
 use einmal::clock::Clock;
 use einmal::config::{Config, Document, Environment};
 use einmal::entropy::SystemEntropy;
 use einmal::http::Shutdown;
+use einmal::mail::Limits;
 use einmal::run::{self, Running};
 use einmal::store::{SwapOutcome, Version};
 use einmal_core::account::{Account, AccountId};
@@ -37,6 +39,7 @@ pub(crate) struct Service {
     pub(crate) client: Client,
     pub(crate) directory: TempDir,
     settings: String,
+    mail_limits: Limits,
 }
 
 impl Service {
@@ -46,13 +49,25 @@ impl Service {
 
     /// With `settings` added to the configuration file.
     pub(crate) async fn start_with(settings: &str) -> Self {
+        Self::start_limited(settings, Limits::default()).await
+    }
+
+    /// With other limits for mails than an operator can have.
+    pub(crate) async fn start_limited(settings: &str, mail_limits: Limits) -> Self {
         let key = SigningKey::new("EdDSA", Some("key"));
         let issuer = Issuer::start(&[&key]).await;
         let directory = tempfile::tempdir().unwrap();
         write_keyring(&directory.path().join("einmal.keys"));
         let clock = HandClock::new();
-        let running = start(directory.path(), &issuer, &clock, settings).await;
-        Self { running, issuer, key, clock, client: Client::new(), directory, settings: settings.to_owned() }
+        let running = start(directory.path(), &issuer, &clock, settings, mail_limits).await;
+        let settings = settings.to_owned();
+        Self { running, issuer, key, clock, client: Client::new(), directory, settings, mail_limits }
+    }
+
+    /// On a new database of a PostgreSQL server that all tests share. `None` where there is none.
+    pub(crate) async fn start_on_postgres() -> Option<Self> {
+        let database = PostgresServer::shared()?.database();
+        Some(Self::start_with(&database.section()).await)
     }
 
     /// Ends the service as SIGTERM does, and starts it again on the same store.
@@ -62,17 +77,17 @@ impl Service {
 
     /// The same, with something done to its directory while it is down.
     pub(crate) async fn restart_after(self, work: impl AsyncFnOnce(&Path)) -> Self {
-        let Self { running, issuer, key, clock, client, directory, settings } = self;
+        let Self { running, issuer, key, clock, client, directory, settings, mail_limits } = self;
         running.shutdown.begin();
         running.finished().await;
         work(directory.path()).await;
-        let running = start(directory.path(), &issuer, &clock, &settings).await;
-        Self { running, issuer, key, clock, client, directory, settings }
+        let running = start(directory.path(), &issuer, &clock, &settings, mail_limits).await;
+        Self { running, issuer, key, clock, client, directory, settings, mail_limits }
     }
 
     /// One more service beside this one, on the same store.
     pub(crate) async fn start_beside(&self) -> Running {
-        start(self.directory.path(), &self.issuer, &self.clock, &self.settings).await
+        start(self.directory.path(), &self.issuer, &self.clock, &self.settings, self.mail_limits).await
     }
 
     /// A connection that sends the very bytes it is given.
@@ -224,8 +239,17 @@ pub(crate) fn write_keyring(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-async fn start(directory: &Path, issuer: &Issuer, clock: &Arc<HandClock>, settings: &str) -> Running {
-    let config = configuration(directory, issuer, settings);
+async fn start(
+    directory: &Path,
+    issuer: &Issuer,
+    clock: &Arc<HandClock>,
+    settings: &str,
+    mail_limits: Limits,
+) -> Running {
+    let mut config = configuration(directory, issuer, settings);
+    if let Some(mail) = &mut config.mail {
+        mail.limits = mail_limits;
+    }
     let shutdown = Shutdown::new(config.http.drain);
     run::start(config, Arc::clone(clock) as _, Arc::new(SystemEntropy), shutdown).await.unwrap()
 }

@@ -49,9 +49,12 @@ async fn requests_whose_answers_nobody_reads_do_not_pile_up() {
     let requests = probe(OTP).repeat(1_000);
     let mut sent = 0;
     loop {
+        let before = server.calls();
         match timeout(SHORT * 3, flood.stream.write(&requests.as_bytes()[sent % requests.len()..])).await {
             Ok(length) => sent += length.unwrap(),
-            Err(_) => break,
+            Err(_) if server.calls() == before => break,
+            // On a crowded machine the service is still about what it has read.
+            Err(_) => {}
         }
         assert!(sent < 64 << 20, "it reads on without end");
     }

@@ -286,6 +286,31 @@ async fn more_streams_than_are_allowed_are_refused_and_may_be_sent_again() {
     assert_eq!(client.end_of(1).await, End::Answer(STATUS_204));
 }
 
+/// Such as a phone that has left its network: nothing is going on there, and nobody acknowledges the end.
+#[tokio::test]
+async fn a_client_that_has_gone_without_a_word_does_not_hold_the_end_up() {
+    let limits = Limits { linger: SHORT, ..Limits::default() };
+    let server = Server::start_with(limits, Duration::ZERO).await;
+    let mut silent = Frames::connect(server.address).await;
+    silent.send(posted(1, &[], OTP)).await;
+    assert_eq!(silent.end_of(1).await, End::Answer(STATUS_204));
+    let mut waiting = Frames::connect(server.address).await;
+    let wait = fields(&[(":method", "GET"), (":path", "/user/2025-1/wait")]);
+    waiting.send(head(1, END_STREAM, &wait)).await;
+    while server.calls() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let started = Instant::now();
+    server.shutdown.begin();
+    assert_eq!(silent.end_of(9_999).await, End::GoAway(0));
+    tokio::time::sleep(SHORT * 3).await; // Longer than anybody is waited for who has nothing to ask.
+    server.gate.add_permits(1);
+    assert_eq!(waiting.end_of(1).await, End::GoAway(0));
+    assert_eq!(waiting.end_of(1).await, End::Answer(STATUS_204), "what goes on is finished");
+    server.ended().await;
+    assert!((SHORT * 3..SHORT * 20).contains(&started.elapsed()), "{:?}", started.elapsed());
+}
+
 /// All of them in one write: the token is sent once and named by its index in the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_streams_with_one_code_in_one_packet_exactly_one_is_accepted_5() {

@@ -108,6 +108,40 @@ async fn the_clients_address_is_the_peers_unless_a_trusted_proxy_tells_another()
     }
 }
 
+/// Or else guesses whose answers nobody waits for would leave nothing behind.
+#[tokio::test]
+async fn a_request_whose_client_does_not_wait_for_the_answer_is_one_line_too() {
+    Log::capture();
+    let server = Server::start().await;
+    for is_reset in [true, false] {
+        let (client, conversation) = Streams::connect(server.address).await;
+        let before = server.calls();
+        let (_response, mut sending) = client.begin(request("GET", "/user/2025-1/wait", &[]), true).await;
+        within_patience("the request", async {
+            while server.calls() == before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        if is_reset {
+            sending.send_reset(h2::Reason::CANCEL);
+        } else {
+            conversation.abort();
+        }
+        let number = before + 1;
+        within_patience("the line", async {
+            while Log::lines("request given up").len() < number {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    let lines = Log::lines("request given up");
+    assert_eq!((lines.len(), Log::lines("request").len()), (2, 0));
+    assert_eq!((&lines[0]["method"], &lines[0]["route"]), (&"GET".into(), &"/user/2025-1/wait".into()));
+    assert_eq!(lines[0]["client"], "127.0.0.1");
+}
+
 /// A server may drop the future of a request whose client has gone.
 #[tokio::test]
 async fn what_an_administrator_did_is_logged_also_if_nobody_waits_for_the_answer() {

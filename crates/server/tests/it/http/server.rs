@@ -92,7 +92,10 @@ pub(crate) async fn context() -> Arc<Context> {
             clients: vec!["backoffice".to_owned()],
         }),
         shutdown: Shutdown::new(Duration::ZERO),
+        mailer: None,
+        login_enabled: true,
         policy: Arc::default(),
+        issuer_label: Arc::from("einmal"),
         says_throttled: false,
         tracer: Tracer::default(),
     })
@@ -184,6 +187,7 @@ impl Tokens {
             algorithms: Algorithm::ALL.to_vec(),
             linked_identity: Some(linked),
             introspection: None,
+            direct_grant: None,
             registered_at_claim: None,
         };
         let verifier = TokenVerifier::new(vec![settings], Arc::new(SystemClock)).unwrap();

@@ -3,7 +3,7 @@
 use super::client::{Client, within_patience};
 use super::server::{Server, get_request, probe};
 use super::streams::Streams;
-use crate::harness::certificate::{BOTH, Certificate, handshake, shown, tunnel};
+use crate::harness::certificate::{BOTH, Certificate, handshake, handshake_over, shown, tunnel};
 use einmal::http::{Front, Limits, Tls, TlsFiles};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::version;
@@ -269,4 +269,29 @@ async fn a_request_of_which_half_a_record_has_come_is_finished() {
     hold.send_replace(usize::MAX);
     assert_eq!(client.answer().await.status, 204);
     secured.server.ended().await;
+}
+
+/// TLS takes what the socket does not, up to its own buffer: such an answer looks as if it were sent.
+#[tokio::test]
+async fn a_client_behind_tls_that_does_not_read_its_answers_is_cut_off() {
+    let limits = Limits { write_stall: SHORT, idle: SHORT, head: SHORT, ..Limits::default() };
+    let open = limits.open.clone();
+    let secured = Secured::start_with(limits).await;
+    let mut deaf = Vec::new();
+    // Of some of them the last answers are more than the sockets hold, by less than TLS takes.
+    for answers in 1..=200 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(secured.server.address).await.unwrap();
+        let mut stream = handshake_over(socket, &[&secured.certificate], BOTH, &["http/1.1"]).await.unwrap();
+        stream.write_all(get_request("/docs").repeat(answers).as_bytes()).await.unwrap();
+        deaf.push(stream);
+    }
+    within_patience("cutting them off", async {
+        while open.get() > 0 {
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    })
+    .await;
+    drop(deaf);
 }

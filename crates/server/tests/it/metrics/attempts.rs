@@ -1,7 +1,9 @@
 //! Attempts, and what guards against guessing.
 
 use super::growth;
-use crate::harness::service::Service;
+use crate::harness::service::{Service, VERIFY};
+use crate::http::client::within_patience;
+use crate::http::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, PING, field, frame};
 use serde_json::json;
 
 fn verifications(kind: &str, outcome: &str) -> String {
@@ -47,6 +49,45 @@ async fn every_outcome_of_a_verification_is_counted_under_its_own_name() {
     assert_eq!(total, 10, "each attempt is counted once");
 }
 
+/// Or else many guesses could be made that no alarm hears of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guess_whose_answer_nobody_waits_for_is_counted_here_as_in_the_account() {
+    let service = Service::start().await;
+    let series = verifications("account+device-totp", "wrong");
+    let subjects: Vec<_> = (0..40).map(|number| format!("alice-{number}")).collect();
+    for subject in &subjects {
+        service.provision_device(subject).await;
+        let token = format!("Bearer {}", service.token(subject));
+        let fields: Vec<u8> = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", VERIFY),
+            (":authority", "a"),
+            ("authorization", token.as_str()),
+            ("content-type", "application/json"),
+        ]
+        .iter()
+        .flat_map(|(name, value)| field(name, value))
+        .collect();
+        let body = json!({ "otp": service.wrong_code(0) }).to_string();
+        let mut client = Frames::connect(service.running.address).await;
+        let guess =
+            [frame(HEADERS, END_HEADERS, 1, &fields), frame(DATA, END_STREAM, 1, body.as_bytes())].concat();
+        client.send([guess, frame(PING, 0, 0, &[7; 8])].concat()).await;
+        // It has been read. Some are being looked at now, and others not yet.
+        while client.next().await.unwrap().kind != PING {}
+    }
+    let mut guesses = 0;
+    for subject in &subjects {
+        // Behind whatever goes on at this account.
+        assert_eq!(service.verify(subject, &service.wrong_code(1)).await, 404);
+        guesses += u64::from(service.failures(subject).await);
+    }
+    assert!(guesses > 40, "none of them was looked at");
+    within_patience("the count", async { while service.metric(&series).await < guesses {} }).await;
+    assert_eq!(service.metric(&series).await, guesses);
+}
+
 #[tokio::test]
 async fn an_accepted_code_is_counted_under_the_type_that_took_it() {
     let service = Service::start().await;
@@ -82,6 +123,26 @@ async fn waits_and_suspensions_are_counted_when_they_begin() {
     assert_eq!(growth(&service, [suspended], async || service.fail("bob", 1).await).await, [1]);
     let again = growth(&service, [suspended], async || service.fail("bob", 1).await);
     assert_eq!(again.await, [0], "it was suspended before");
+}
+
+#[tokio::test]
+async fn authenticators_are_counted_on_their_way_to_be_live() {
+    let service = Service::start().await;
+    service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
+    let [begun, confirmed, wrong] = ["begun", "confirmed", "wrong"]
+        .map(|outcome| format!("einmal_authenticators_total{{outcome=\"{outcome}\"}}"));
+    let series = [begun.as_str(), &confirmed, &wrong];
+    let mut made = None;
+    let grown = growth(&service, series, async || made = Some(service.begin("alice").await));
+    assert_eq!(grown.await, [1, 0, 0]);
+    let made = made.unwrap();
+    let grown = growth(&service, series, async || drop(service.confirm("alice", &made.id, "no code").await));
+    assert_eq!(grown.await, [0, 0, 1]);
+    let code = service.code_of(&made.secret, 0);
+    for expected in [[0, 1, 0], [0, 0, 0]] {
+        let grown = growth(&service, series, async || drop(service.confirm("alice", &made.id, &code).await));
+        assert_eq!(grown.await, expected);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Tokens, and what issuers were asked.
 
 use super::growth;
+use crate::api::direct_grant::{World, no};
 use crate::harness::clock::NOW;
-use crate::harness::issuer::{Answer, INTROSPECTION, Issuer, KEYS};
+use crate::harness::issuer::{Answer, GRANT, INTROSPECTION, Issuer, KEYS};
 use crate::harness::service::Service;
 use serde_json::json;
 
@@ -63,4 +64,28 @@ async fn fetches_of_key_sets_are_counted_by_issuer_and_outcome() {
         assert_eq!(answer.status(), 401);
     });
     assert_eq!(grown.await, [0, 1]);
+}
+
+#[tokio::test]
+async fn passwords_that_an_issuer_was_asked_about_are_counted_by_what_came_of_them() {
+    let world = World::start().await;
+    let yes = Answer::Json(world.tokens(&json!({})));
+    let series = |outcome| format!("einmal_password_grants_total{{issuer=\"main\",outcome=\"{outcome}\"}}");
+    let asking = "einmal_stage_duration_seconds_count{stage=\"grant\"}";
+    for (answer, outcome) in [(yes, "right"), (no(), "wrong"), (Answer::HangUp, "failed")] {
+        world.judge.answer(GRANT, answer);
+        let series = series(outcome);
+        let grown = growth(&world.service, [&series, asking], async || {
+            drop(world.create("alice", json!({ "password": "x" })).await);
+        });
+        assert_eq!(grown.await, [1, 1], "{outcome}");
+    }
+    let [throttled, waits] =
+        ["throttled", "waits_begun"].map(|name| format!("einmal_{name}_total{{of=\"password\"}}"));
+    let grown = growth(&world.service, [&throttled, &waits], async || {
+        for _ in 0..4 {
+            drop(world.create("alice", json!({ "password": "x" })).await);
+        }
+    });
+    assert_eq!(grown.await, [1, 1], "no verdict, but perhaps a guess");
 }

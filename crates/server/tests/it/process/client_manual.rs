@@ -1,6 +1,6 @@
 //! The manual for client developers: what it shows is pasted, and shows every operation there is.
 
-use super::dev::{Dev, status};
+use super::dev::{Dev, paste, status_of};
 use crate::harness::installation::early_in_a_step;
 use crate::harness::program::PROGRAM;
 use serde_json::Value;
@@ -9,7 +9,8 @@ use std::path::Path;
 
 /// For two codes, of which the second must be the first again.
 const SECONDS: u64 = 4;
-const ID: &str = "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60";
+/// As the lines write it: the client's choice, or of an answer before.
+const IDS: [&str; 2] = ["8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60", "$ID"];
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
@@ -28,16 +29,30 @@ fn lines() -> Vec<(String, u16)> {
         .collect()
 }
 
+/// Of which the lines after it need id and secret.
+fn made_authenticator(answer: &str) -> Option<Value> {
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let body: Value = serde_json::from_str(body).ok()?;
+    let is_new = body["data"]["type"] == "authenticator" && body["data"]["attributes"]["secret"].is_string();
+    is_new.then_some(body)
+}
+
 #[tokio::test]
 async fn the_lines_of_the_manual_for_clients_get_the_status_they_say() {
     let dev = Dev::start(&[]).await;
     early_in_a_step(SECONDS).await;
+    let mut variables = format!("TOKEN=$(curl -s http://{}/dev/token)", dev.address);
     for (line, expected) in lines() {
         assert!(line.contains("http://127.0.0.1:8080/"), "{line}");
         let address = dev.address.to_string();
         let line = line.replace("127.0.0.1:8080", &address).replace("$(einmal ", &format!("$({PROGRAM} "));
-        let pasted = format!("TOKEN=$(curl -s http://{address}/dev/token); {line}");
-        assert_eq!(status(&pasted), expected, "{line}");
+        let answer = paste(&format!("{variables}; {line}"));
+        assert_eq!(status_of(&answer), expected, "{line}");
+        if let Some(made) = made_authenticator(&answer) {
+            let text = |pointer| made.pointer(pointer).and_then(Value::as_str).unwrap();
+            let (id, secret) = (text("/data/id"), text("/data/attributes/secret"));
+            variables = format!("{variables}; ID={id}; SECRET={secret}");
+        }
     }
 }
 
@@ -48,9 +63,9 @@ fn the_manual_for_clients_shows_every_operation_and_every_scope() {
     let document: Value = serde_json::from_str(&read("openapi.json")).unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let url = format!("http://127.0.0.1:8080/user/2025-1{}", path.replace("{id}", ID));
+            let urls = IDS.map(|id| format!("http://127.0.0.1:8080/user/2025-1{}", path.replace("{id}", id)));
             let is_shown = lines.iter().any(|(line, _)| {
-                let rest = line.split_once(&url).map_or("/", |(_, rest)| rest);
+                let rest = urls.iter().find_map(|url| line.split_once(url)).map_or("/", |(_, rest)| rest);
                 let sent = match line.split_once(" -X ") {
                     Some((_, rest)) => rest.split(' ').next().unwrap(),
                     None if line.contains(" -d ") => "POST",

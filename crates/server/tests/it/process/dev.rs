@@ -2,6 +2,7 @@
 
 use crate::harness::installation::{Installation, SECRET as NOT_THE_DEMO_SECRET, early_in_a_step};
 use crate::harness::program::{PROGRAM, Program, Run, einmal};
+use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -40,26 +41,28 @@ impl Dev {
 
     fn examples(&self) -> Vec<Example> {
         let text = self.program.stdout();
-        let blocks = text.split("\n\n").filter_map(|block| block.split_once("\ncurl "));
+        let blocks = text.split("\n\n").filter_map(|block| block.strip_prefix("# ")?.split_once('\n'));
+        // The last one is comments alone.
+        let blocks = blocks.filter(|(_, command)| !command.starts_with('#'));
         blocks
-            .map(|(comment, command)| Example {
-                comment: comment.to_owned(),
-                command: format!("curl {command}"),
-            })
+            .map(|(comment, command)| Example { comment: comment.to_owned(), command: command.to_owned() })
             .collect()
     }
 }
 
 /// As if pasted into a terminal: the answer's head and body.
-fn paste(command: &str) -> String {
+pub(super) fn paste(command: &str) -> String {
     let output = Command::new("bash").args(["-c", command]).output().expect("bash runs");
     let run = Run::from(output);
     assert_eq!(run.code, Some(0), "{command}\n{}", run.stderr);
     run.stdout
 }
 
-pub(super) fn status(command: &str) -> u16 {
-    let answer = paste(command);
+fn status(command: &str) -> u16 {
+    status_of(&paste(command))
+}
+
+pub(super) fn status_of(answer: &str) -> u16 {
     answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
 }
 
@@ -145,6 +148,37 @@ async fn the_lines_of_the_manual_that_administer_accounts_do_so() {
         statuses.push(status(&format!("TOKEN=$(curl -s '{token}'); curl -i {line}")));
     }
     assert_eq!(statuses, [201, 200, 204, 201, 204]);
+}
+
+#[tokio::test]
+async fn a_mail_is_printed_and_in_the_mailbox_as_text_and_for_scripts() {
+    let mut dev = Dev::start(&[]).await;
+    let curl = |path: &str| paste(&format!("curl -s 'http://{}{path}'", dev.address));
+    assert!(curl("/").contains("href=\"/dev/mailbox\"") && curl("/dev/mailbox").contains("No mail yet"));
+    assert!(curl("/dev/mailbox/latest").contains("\"not-found\""));
+    let mail = |query: &str| {
+        let token = curl(&format!("/dev/token{query}"));
+        let url = format!("http://{}/user/2025-1/user/otp/sendmail", dev.address);
+        status(&format!("curl -i -X POST {url} -H 'Authorization: Bearer {token}'"))
+    };
+    assert_eq!(mail(""), 204);
+    let first: Value = serde_json::from_str(&curl("/dev/mailbox/latest")).unwrap();
+    assert_eq!(first["to"], "demo@example.com");
+    assert_eq!(mail("?sub=somebody&locale=de"), 204);
+    let latest: Value = serde_json::from_str(&curl("/dev/mailbox/latest")).unwrap();
+    assert_eq!(latest["to"], "somebody@example.com");
+    let code = latest["code"].as_str().unwrap().to_owned();
+    assert!(latest["text"].as_str().unwrap().contains(&code), "{latest}");
+
+    let page = curl("/dev/mailbox");
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text} in {page}"));
+    assert!(place("somebody@example.com") < place("demo@example.com"), "the newest first");
+    assert!(place(&code) < place(first["code"].as_str().unwrap()));
+    let printed = dev.program.printed("mail", |text| {
+        let (_, mail) = text.split_once("# Mail to somebody@example.com: Ihr Code")?;
+        mail.contains("Betreiber").then(|| mail.to_owned())
+    });
+    assert!(printed.await.contains(&format!("|     {code}\n")));
 }
 
 #[tokio::test]

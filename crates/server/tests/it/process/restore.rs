@@ -4,10 +4,11 @@ use crate::harness::installation::{Installation, SECRET, code_at, device, early_
 use crate::harness::service::{SECRET as DEVICE, Service};
 use einmal::accounts::KeyringFile;
 use einmal::clock::Clock;
-use einmal::config::{KeyringSource, Store};
+use einmal::config::{Engine, KeyringSource, Store};
 use einmal::entropy::SystemEntropy;
 use einmal::run::{Purpose, open_accounts};
-use einmal::store::sqlite::{Migration, SqliteStore};
+use einmal::store::Migration;
+use einmal::store::sqlite::SqliteStore;
 use einmal_core::account::{Account, CodeState, IssuedCode};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
@@ -90,7 +91,7 @@ async fn what_was_made_safe_takes_the_first_code_after_the_window_and_no_issued_
     let service = service
         .restart_after(async |directory| {
             put_in_place(directory, &directory.join("b"));
-            let store = Store { sqlite_path: directory.join("einmal.db"), migrate: true };
+            let store = Store { engine: Engine::Sqlite(directory.join("einmal.db")), migrate: true };
             let keyring = KeyringSource::File(KeyringFile {
                 path: directory.join("einmal.keys"),
                 group_readable: false,

@@ -25,11 +25,13 @@ async fn every_button_of_the_page_of_dev_does_what_it_says() {
     let is_expected = |text: &Value| text.as_str().unwrap().starts_with("Failed to load resource");
     assert!(complaints.iter().all(is_expected), "{seen}");
     assert_eq!(seen["width"], 375, "as wide as a phone");
-    assert_eq!(seen["pages"], json!([375, 375]), "/docs and /docs/errors");
+    assert_eq!(seen["pages"], json!([375, 375, 375]), "/docs, /docs/errors and /dev/mailbox");
     let answers = seen["answers"].as_array().unwrap();
     assert!(answers.len() >= 5);
     for answer in answers {
         assert_eq!(answer["first"], answer["said"], "{answer}");
     }
     assert_eq!(seen["created"], json!([204, 404]));
+    let enrolled = json!({ "isWhatIsShown": true, "width": 375, "statuses": ["403", "204"] });
+    assert_eq!(seen["scanned"], json!([enrolled, enrolled]), "a QR code, in light and dark colours");
 }

@@ -26,6 +26,7 @@ async fn tokens_signed_by_another_library_are_judged_as_ours_are() {
         algorithms: Algorithm::ALL.to_vec(),
         introspection: None,
         linked_identity: None,
+        direct_grant: None,
         registered_at_claim: None,
     };
     let clock = HandClock::new();

@@ -315,11 +315,13 @@ async fn a_linked_identity_and_a_time_of_registration_are_found_in_the_answer_91
         assert_eq!(token.linked_identity_missing, missing, "{changes}");
         assert_eq!(token.registered_at, None);
     }
-    let since = json!({ "ext": { "since": NOW - 60 }, "email": "a@example.com", "email_verified": true });
+    let since = json!({ "ext": { "since": NOW - 60 }, "email": "a@example.com", "email_verified": true,
+        "locale": "de-AT" });
     world.issuer.answer(INTROSPECTION, Answer::Json(active(&world, &since)));
     let token = world.accepts(TOKEN).await;
     assert_eq!(token.registered_at, Some(Timestamp::from_seconds(NOW - 60)));
     assert_eq!(token.verified_email.as_deref(), Some("a@example.com"));
+    assert_eq!(token.locale.as_deref(), Some("de-AT"));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use super::{HandClock, settings};
 use crate::harness::issuer::Issuer;
-use einmal::auth::{IssuerSettings, LinkedIdentitySettings, TokenVerifier};
+use einmal::auth::{DirectGrantSettings, IssuerSettings, LinkedIdentitySettings, TokenVerifier};
+use einmal::config::Secret;
 
 async fn refusal(change: impl FnOnce(&mut IssuerSettings)) -> Option<String> {
     let mut settings = settings("main", &Issuer::start(&[]).await);
@@ -62,6 +63,34 @@ async fn settings_that_would_refuse_every_token_are_refused() {
     let linked = LinkedIdentitySettings { claim, provider, clients: Vec::new() };
     let message = refusal(|settings| settings.linked_identity = Some(linked)).await.unwrap();
     assert!(message.contains("linked_identity.claim"), "{message}");
+}
+
+#[tokio::test]
+async fn passwords_are_sent_over_tls_to_a_client_that_is_named() {
+    let grant = |token_url: &str| DirectGrantSettings {
+        token_url: token_url.parse().unwrap(),
+        client_id: "einmal".to_owned(),
+        client_secret: None,
+        username_claim: "/name".to_owned(),
+        scope: "openid".to_owned(),
+    };
+    let refusal = async |grant| refusal(|settings| settings.direct_grant = Some(grant)).await;
+    for url in ["https://id.example.com/token", "http://127.0.0.1:1/token"] {
+        assert_eq!(refusal(grant(url)).await, None, "{url}");
+    }
+    let good = || grant("https://id.example.com/token");
+    let secret = Some(Secret::new(""));
+    for (grant, setting) in [
+        (grant("http://id.example.com/token"), "token_url"),
+        (grant("https://user:geheim@id.example.com/token"), "token_url"),
+        (DirectGrantSettings { client_id: String::new(), ..good() }, "client_id"),
+        (DirectGrantSettings { client_secret: secret, ..good() }, "client_secret"),
+        (DirectGrantSettings { username_claim: "name".to_owned(), ..good() }, "username_claim"),
+    ] {
+        let message = refusal(grant).await.expect(setting);
+        assert!(message.contains(&format!("password.direct_grant.{setting}")), "{message}");
+        assert!(!message.contains("geheim"), "{message}");
+    }
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use super::super::Place;
 use super::super::accounts::{account, birth, create, id, load, part, swap, turn_both};
 use super::SqlitePlace;
+use einmal::store::Migration;
 use einmal::store::SwapOutcome::Swapped;
-use einmal::store::sqlite::{BackupError, Migration, OpenError, SqliteStore};
+use einmal::store::sqlite::{BackupError, OpenError, SqliteStore};
 use einmal::store::{Store, Swap};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -3,7 +3,8 @@
 use super::super::accounts::{account, create, id, load};
 use super::super::{Place, sqlite::beside};
 use super::SqlitePlace;
-use einmal::store::sqlite::{Migration, OpenError, SqliteStore};
+use einmal::store::Migration;
+use einmal::store::sqlite::{OpenError, SqliteStore};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

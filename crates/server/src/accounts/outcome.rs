@@ -1,0 +1,51 @@
+//! What operations decide, as far as the loop has to know of it.
+
+use einmal_core::account::{Keyed, Verdict, Verification};
+
+/// What an operation decided.
+pub trait Outcome: Send + 'static {
+    /// Whether the attempt was looked at. If so a guard is written even where nothing changed, so that refusals
+    /// take the same time.
+    fn is_evaluated(&self) -> bool;
+
+    /// Whether it stands on what was read, such as an earlier success. What one reads may not be on the disk of every
+    /// replica yet; a commit after it is not answered before it is.
+    fn needs_a_commit(&self) -> bool {
+        false
+    }
+}
+
+impl Outcome for Verification {
+    fn is_evaluated(&self) -> bool {
+        !matches!(self, Self::Throttled(_))
+    }
+}
+
+impl Outcome for Verdict {
+    fn is_evaluated(&self) -> bool {
+        self.verification.is_evaluated()
+    }
+}
+
+impl<T: Outcome> Outcome for Keyed<T> {
+    fn is_evaluated(&self) -> bool {
+        match self {
+            Self::First(outcome) => outcome.is_evaluated(),
+            Self::Repeated => true,
+            Self::KeyReused => false,
+        }
+    }
+
+    fn needs_a_commit(&self) -> bool {
+        matches!(self, Self::Repeated)
+    }
+}
+
+/// A change that nobody has to prove anything for.
+pub(super) struct Done<T>(pub(super) T);
+
+impl<T: Send + 'static> Outcome for Done<T> {
+    fn is_evaluated(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,184 @@
+//! The SQL of the hot path, prepared once on each connection. Nothing in it stands in the way of an
+//! engine that shards by primary key: no sequences, no triggers, no conditions over several rows, no locks but those of rows.
+//!
+//! A write is one statement, so that it is one commit and one round trip. Its parts all see the snapshot of its beginning,
+//! and look again at the newest row where somebody else was faster. Before anything is written all rows that it is about
+//! are locked in the order of their keys: that is what `held` is for, and why its rows are counted first (an array has no
+//! order that a plan has to follow).
+
+use super::connect::SETTLED;
+use super::failure::Failure;
+use super::session::Session;
+use tokio::time::Instant;
+use tokio::try_join;
+use tokio_postgres::{Client, Error, Statement};
+
+/// Each answers one row: what it did, and the settings that the promise rests on.
+pub(super) struct Writes {
+    pub(super) turn_guards: Statement,
+    pub(super) turn_both: Statement,
+    pub(super) birth: Statement,
+    pub(super) delete: Statement,
+    pub(super) insert_property: Statement,
+    pub(super) update_property: Statement,
+    pub(super) probe: Statement,
+}
+
+const HELD: &str = "held AS MATERIALIZED (
+    SELECT 1 FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS wanted (issuer, subject, expected)
+    JOIN guard ON guard.issuer = wanted.issuer AND guard.subject = wanted.subject AND guard.version = wanted.expected
+    ORDER BY guard.issuer, guard.subject FOR NO KEY UPDATE OF guard)";
+
+const TURN: &str = "UPDATE guard SET version = given.version, key_id = given.key_id, sealed = given.sealed";
+const TURN_WHERE: &str = "WHERE guard.issuer = given.issuer AND guard.subject = given.subject
+    AND guard.version = given.expected AND (SELECT count(*) FROM held) >= 0";
+
+/// Also where the vault was not there: what a swap brings is then all that there is of it.
+const KEEP_VAULT: &str = "kept AS (
+    INSERT INTO vault (issuer, subject, version, key_id, sealed)
+    SELECT issuer, subject, vault_version, vault_key_id, vault_sealed FROM won WHERE vault_version IS NOT NULL
+    ON CONFLICT (issuer, subject)
+    DO UPDATE SET version = excluded.version, key_id = excluded.key_id, sealed = excluded.sealed)";
+
+fn places() -> String {
+    format!("SELECT array_agg(place), {SETTLED} FROM won")
+}
+
+fn turn_guards() -> String {
+    format!(
+        "WITH {HELD}, won AS ({TURN}
+            FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[]) WITH ORDINALITY
+                AS given (issuer, subject, expected, version, key_id, sealed, place)
+            {TURN_WHERE} RETURNING given.place)
+        {}",
+        places()
+    )
+}
+
+fn turn_both() -> String {
+    format!(
+        "WITH {HELD}, won AS ({TURN}
+            FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[],
+                $7::bigint[], $8::bigint[], $9::bytea[]) WITH ORDINALITY
+                AS given (issuer, subject, expected, version, key_id, sealed,
+                    vault_version, vault_key_id, vault_sealed, place)
+            {TURN_WHERE}
+            RETURNING given.issuer, given.subject, vault_version, vault_key_id, vault_sealed, place),
+        {KEEP_VAULT} {}",
+        places()
+    )
+}
+
+fn birth() -> String {
+    format!(
+        "WITH born AS (
+            INSERT INTO guard (issuer, subject, version, key_id, sealed)
+            SELECT issuer, subject, version, key_id, sealed
+            FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[])
+                AS given (issuer, subject, version, key_id, sealed)
+            ORDER BY issuer, subject ON CONFLICT DO NOTHING RETURNING issuer, subject),
+        won AS (
+            SELECT given.* FROM unnest($1::bytea[], $2::bytea[], $6::bigint[], $7::bigint[], $8::bytea[]) WITH ORDINALITY
+                AS given (issuer, subject, vault_version, vault_key_id, vault_sealed, place)
+            JOIN born ON born.issuer = given.issuer AND born.subject = given.subject),
+        {KEEP_VAULT} {}",
+        places()
+    )
+}
+
+fn delete() -> String {
+    format!(
+        "WITH held AS MATERIALIZED (
+            SELECT 1 FROM unnest($1::bytea[], $2::bytea[]) AS wanted (issuer, subject)
+            JOIN guard ON guard.issuer = wanted.issuer AND guard.subject = wanted.subject
+            ORDER BY guard.issuer, guard.subject FOR UPDATE OF guard),
+        guards AS (
+            DELETE FROM guard USING unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS given (issuer, subject, place)
+            WHERE guard.issuer = given.issuer AND guard.subject = given.subject AND (SELECT count(*) FROM held) >= 0
+            RETURNING place),
+        vaults AS (
+            DELETE FROM vault USING unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS given (issuer, subject, place)
+            WHERE vault.issuer = given.issuer AND vault.subject = given.subject AND (SELECT count(*) FROM held) >= 0
+            RETURNING place),
+        won AS (SELECT place FROM guards UNION SELECT place FROM vaults)
+        {}",
+        places()
+    )
+}
+
+const INSERT_PROPERTY: &str = "INSERT INTO property (name, value) VALUES ($1::bytea, $2::bytea)
+    ON CONFLICT DO NOTHING RETURNING 1::bigint AS place";
+const UPDATE_PROPERTY: &str =
+    "UPDATE property SET value = $2::bytea WHERE name = $1::bytea AND value = $3::bytea
+    RETURNING 1::bigint AS place";
+const PROBE: &str =
+    "INSERT INTO property (name, value) VALUES (decode('70726f6265', 'hex'), decode('00', 'hex'))
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING 1::bigint AS place";
+
+impl Writes {
+    pub(super) async fn prepare(session: &Session, deadline: Instant) -> Result<Self, Failure> {
+        session.ask(deadline, Self::prepare_all).await
+    }
+
+    async fn prepare_all(client: &Client) -> Result<Self, Error> {
+        let alone = |sql: &str| format!("WITH won AS ({sql}) {}", places());
+        let sql = [
+            turn_guards(),
+            turn_both(),
+            birth(),
+            delete(),
+            alone(INSERT_PROPERTY),
+            alone(UPDATE_PROPERTY),
+            alone(PROBE),
+        ];
+        let [turn_guards, turn_both, birth, delete, insert, update, probe] =
+            sql.each_ref().map(|sql| client.prepare(sql));
+        // One round trip for all.
+        let prepared = try_join!(turn_guards, turn_both, birth, delete, insert, update, probe)?;
+        let (turn_guards, turn_both, birth, delete, insert_property, update_property, probe) = prepared;
+        Ok(Self { turn_guards, turn_both, birth, delete, insert_property, update_property, probe })
+    }
+}
+
+pub(super) struct Reads {
+    pub(super) load: Statement,
+    pub(super) scan: Statement,
+    pub(super) scan_after: Statement,
+    pub(super) ids: Statement,
+    pub(super) ids_after: Statement,
+    pub(super) property: Statement,
+}
+
+const PARTS: &str = "guard.version, guard.key_id, guard.sealed, vault.version, vault.key_id, vault.sealed";
+/// From the left: a guard without its vault is damage and not an absent account.
+const VAULT: &str = "LEFT JOIN vault ON vault.issuer = guard.issuer AND vault.subject = guard.subject";
+const ID: &str = "guard.issuer, guard.subject";
+const AFTER: &str = "WHERE (guard.issuer, guard.subject) > ($2::bytea, $3::bytea)";
+const ORDER: &str = "ORDER BY guard.issuer, guard.subject LIMIT $1::bigint";
+
+impl Reads {
+    pub(super) async fn prepare(session: &Session, deadline: Instant) -> Result<Self, Failure> {
+        session.ask(deadline, Self::prepare_all).await
+    }
+
+    async fn prepare_all(client: &Client) -> Result<Self, Error> {
+        let sql = [
+            // Both parts of all accounts from one snapshot: that of the statement.
+            format!(
+                "SELECT {PARTS}, wanted.place FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY
+                    AS wanted (issuer, subject, place)
+                JOIN guard ON guard.issuer = wanted.issuer AND guard.subject = wanted.subject {VAULT}"
+            ),
+            format!("SELECT {PARTS}, {ID} FROM guard {VAULT} {ORDER}"),
+            format!("SELECT {PARTS}, {ID} FROM guard {VAULT} {AFTER} {ORDER}"),
+            format!("SELECT {ID} FROM guard {ORDER}"),
+            format!("SELECT {ID} FROM guard {AFTER} {ORDER}"),
+            "SELECT value FROM property WHERE name = $1::bytea".to_owned(),
+        ];
+        let [load, scan, scan_after, ids, ids_after, property] =
+            sql.each_ref().map(|sql| client.prepare(sql));
+        let prepared = try_join!(load, scan, scan_after, ids, ids_after, property)?;
+        let (load, scan, scan_after, ids, ids_after, property) = prepared;
+        Ok(Self { load, scan, scan_after, ids, ids_after, property })
+    }
+}

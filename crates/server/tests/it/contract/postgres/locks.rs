@@ -1,0 +1,228 @@
+//! Many writers at the same accounts, on several connections and of several processes: none waits for another in a
+//! circle, and none for longer than a deadline.
+
+use super::super::accounts::{birth, create, id, load, swap, turn, turn_both};
+use super::super::{Place, is_unavailable};
+use super::raw::{connect, until};
+use super::{PostgresPlace, open_url};
+use crate::harness::postgres::PostgresServer;
+use einmal::store::Store;
+use einmal::store::SwapOutcome::{Conflict, Swapped};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+fn deadlocks(name: &str) -> String {
+    let server = PostgresServer::shared().unwrap();
+    server.sql(name, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+}
+
+/// Each engine goes through the same accounts the other way round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_engines_that_swap_the_same_accounts_in_opposite_orders_never_deadlock() {
+    const ACCOUNTS: usize = 60;
+    const ROUNDS: u64 = 60;
+    let Some(place) = PostgresPlace::new() else { return };
+    let open = || Arc::new(open_url(&place.0.url, "connections = 2").unwrap());
+    let stores = [open(), open(), open()];
+    let ids: Vec<_> = (0..ACCOUNTS).map(|number| id(&format!("user-{number}"))).collect();
+    stores[0].swap_many(ids.iter().map(|id| birth(id, 0)).collect()).await.unwrap();
+    let tasks = stores.iter().enumerate().map(|(engine, store)| {
+        let (store, mut ids) = (Arc::clone(store), ids.clone());
+        if engine % 2 == 1 {
+            ids.reverse();
+        }
+        tokio::spawn(async move {
+            let mut wins = 0_u64;
+            for round in 1..=ROUNDS {
+                let versions: HashMap<_, _> = ids
+                    .iter()
+                    .cloned()
+                    .zip(store.load_many(ids.clone()).await.unwrap())
+                    .map(|(id, account)| (id, account.unwrap().guard.version))
+                    .collect();
+                let next = round * 10 + engine as u64;
+                // With and without the vault, in several calls at once: several connections of one engine, too.
+                let halves = ids.chunks(ACCOUNTS / 2).map(|half| {
+                    let swaps = half.iter().enumerate().map(|(place, id)| match place % 2 {
+                        0 => turn(id, versions[id], next),
+                        _ => turn_both(id, versions[id], next),
+                    });
+                    let (store, swaps) = (Arc::clone(&store), swaps.collect());
+                    tokio::spawn(async move { store.swap_many(swaps).await.unwrap() })
+                });
+                for half in halves.collect::<Vec<_>>() {
+                    let outcomes = half.await.unwrap();
+                    wins += outcomes.iter().filter(|outcome| **outcome == Swapped).count() as u64;
+                }
+            }
+            wins
+        })
+    });
+    let mut wins = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        wins += task.await.unwrap();
+    }
+    assert!(wins >= ROUNDS * ACCOUNTS as u64, "{wins}");
+    assert_eq!(deadlocks(&place.0.name), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn births_deletes_and_swaps_of_several_engines_in_any_order_lose_nothing() {
+    let Some(place) = PostgresPlace::new() else { return };
+    let stores = [place.open(), place.open()];
+    let tasks = (0..8_u64).map(|task| {
+        let store = Arc::clone(&stores[usize::from(task % 2 == 1)]);
+        tokio::spawn(async move {
+            for round in 0..40_u64 {
+                let mut ids: Vec<_> = (0..10).map(|number| id(&number.to_string())).collect();
+                if task % 3 == 0 {
+                    ids.reverse();
+                }
+                let version = 1_000 * (task + 1) + round;
+                store.swap_many(ids.iter().map(|id| birth(id, version)).collect()).await.unwrap();
+                store
+                    .swap_many(ids.iter().map(|id| turn_both(id, version, version + 500)).collect())
+                    .await
+                    .unwrap();
+                store.delete(ids[usize::try_from(round % 10).unwrap()].clone()).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(deadlocks(&place.0.name), "0");
+    // Whatever is left is whole.
+    for (_, account) in stores[0].scan(None, 100).await.unwrap() {
+        assert_eq!(account.guard.version, account.vault.version);
+    }
+    assert_eq!(stores[0].check().await.unwrap().faults, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn somebody_elses_lock_is_waited_for_and_given_up_in_time_without_a_write() {
+    let Some(place) = PostgresPlace::new() else { return };
+    let store = Arc::new(open_url(&place.0.url, "connections = 2").unwrap());
+    for subject in ["a", "b"] {
+        create(&*store, &id(subject), 1).await;
+    }
+    let other = connect(&place.0).await;
+    let lock = "BEGIN; SELECT 1 FROM guard WHERE subject = 'a' FOR UPDATE";
+    other.batch_execute(lock).await.unwrap();
+    let started = Instant::now();
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await }
+    });
+    let server = PostgresServer::shared().unwrap();
+    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(server, &place.0, waits).await;
+    // Others go on meanwhile, on the connection that is left.
+    assert_eq!(swap(&*store, turn_both(&id("b"), 1, 2)).await, Swapped);
+    assert!(load(&*store, &id("a")).await.is_some());
+    let answer = waiting.await.unwrap();
+    assert!(is_unavailable(&answer), "{answer:?}");
+    assert!((1..6).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    other.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(swap(&*store, turn_both(&id("a"), 1, 3)).await, Swapped, "nothing was written");
+
+    // One that is released in time costs nothing.
+    other.batch_execute(lock).await.unwrap();
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.swap_many(vec![turn_both(&id("a"), 3, 4), turn_both(&id("b"), 7, 8)]).await }
+    });
+    until(server, &place.0, waits).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), [Swapped, Conflict]);
+}
+
+/// The winner of a race is decided on the newest row, also by one who has waited for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_waits_for_a_lock_sees_what_was_written_under_it() {
+    let Some(place) = PostgresPlace::new() else { return };
+    let server = PostgresServer::shared().unwrap();
+    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let store = place.open();
+    for (subject, change) in [
+        ("turned", "UPDATE guard SET version = 9 WHERE subject = 'turned'"),
+        ("gone", "DELETE FROM guard WHERE subject = 'gone'"),
+    ] {
+        for swaps in [[turn(&id(subject), 1, 2)], [turn_both(&id(subject), 1, 2)]] {
+            store.delete(id(subject)).await.unwrap();
+            create(&*store, &id(subject), 1).await;
+            let other = connect(&place.0).await;
+            other.batch_execute(&format!("BEGIN; {change}")).await.unwrap();
+            let waiting = tokio::spawn({
+                let store = Arc::clone(&store);
+                async move { store.swap_many(swaps.into()).await.unwrap() }
+            });
+            until(server, &place.0, waits).await;
+            other.batch_execute("COMMIT").await.unwrap();
+            assert_eq!(waiting.await.unwrap(), [Conflict], "{change}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_check_does_not_hold_up_other_calls() {
+    let Some(place) = PostgresPlace::new() else { return };
+    let store = Arc::new(open_url(&place.0.url, "connections = 1").unwrap());
+    create(&*store, &id("a"), 0).await;
+    // It waits for a lock that readers of the accounts do not want.
+    let other = connect(&place.0).await;
+    other.batch_execute("BEGIN; LOCK TABLE vault IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let checking = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.check().await }
+    });
+    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(PostgresServer::shared().unwrap(), &place.0, waits).await;
+    for version in 0..20 {
+        assert_eq!(swap(&*store, turn(&id("a"), version, version + 1)).await, Swapped);
+        store.probe().await.unwrap();
+    }
+    assert!(!checking.is_finished());
+    other.batch_execute("COMMIT").await.unwrap();
+    let inspection = tokio::time::timeout(Duration::from_secs(20), checking).await.unwrap().unwrap().unwrap();
+    assert_eq!((inspection.accounts, inspection.faults.len()), (1, 0));
+}
+
+/// A server that gives a statement up for others has written nothing of it. Here a trigger says so, three times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_others_were_in_the_way_of_is_repeated_and_happens_once() {
+    for code in ["40001", "40P01"] {
+        let Some(place) = PostgresPlace::new() else { return };
+        let (server, name) = (PostgresServer::shared().unwrap(), &place.0.name);
+        let store = place.open();
+        create(&*store, &id("a"), 1).await;
+        server.sql(
+            name,
+            &format!(
+                "CREATE SEQUENCE tries MINVALUE -1000;
+                 CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN IF nextval('tries') <= 3 THEN RAISE 'others' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$;
+                 CREATE TRIGGER collide BEFORE UPDATE OR INSERT ON guard FOR EACH ROW EXECUTE FUNCTION collide()"
+            ),
+        );
+        let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'einmal'";
+        let before = server.sql(name, connections);
+        for write in [turn(&id("a"), 1, 2), turn_both(&id("a"), 2, 3), birth(&id("b"), 1)] {
+            server.sql(name, "ALTER SEQUENCE tries RESTART WITH 1");
+            assert_eq!(swap(&*store, write).await, Swapped, "{code}");
+            assert_eq!(server.sql(name, "SELECT last_value FROM tries"), "4", "{code}");
+        }
+        // But not for ever.
+        server.sql(name, "ALTER SEQUENCE tries RESTART WITH -1000");
+        let answer = store.swap_many(vec![turn(&id("a"), 3, 4)]).await;
+        assert!(is_unavailable(&answer), "{answer:?}");
+        assert_eq!(load(&*store, &id("a")).await.unwrap().guard.version, 3);
+        assert_eq!(server.sql(name, connections), before, "they are as good as before");
+    }
+}
