@@ -68,6 +68,14 @@ fn ceilings() -> Vec<Experiment> {
             vec![
                 one("ceiling (b): checks the token and nothing else", Server::Tokens, FRESH),
                 one("einmal on SQLite", SQLITE, FRESH),
+            ],
+        ),
+        latency(
+            "latency-postgres",
+            "Open loop, each token new (RS256), at half of what einmal on PostgreSQL reaches",
+            1,
+            vec![
+                one("ceiling (b): checks the token and nothing else", Server::Tokens, FRESH),
                 one("einmal on PostgreSQL", POSTGRES, FRESH),
             ],
         ),

@@ -64,6 +64,17 @@ pub struct Ratio {
 }
 
 impl Experiment {
+    /// The same with fewer accounts, where there are more.
+    #[must_use]
+    pub fn with_at_most(mut self, accounts: u64) -> Self {
+        for (_, contestant) in &mut self.contestants {
+            if let Contestant::Server(_, workload) = contestant {
+                workload.accounts = workload.accounts.min(accounts);
+            }
+        }
+        self
+    }
+
     pub fn run(&self, bench: &mut Workbench) -> Result<Outcome> {
         let rounds = bench.scale.rounds;
         let mut samples: Vec<Vec<Sample>> = self.contestants.iter().map(|_| Vec::new()).collect();
@@ -156,6 +167,7 @@ fn median_sample(samples: &[Sample]) -> Sample {
     Sample {
         per_second: of(|sample| sample.per_second),
         answered: answered.get(middle).copied().unwrap_or_default(),
+        seconds: of(|sample| sample.seconds),
         latency_ms: Percentiles {
             p50: of(|sample| sample.latency_ms.p50),
             p90: of(|sample| sample.latency_ms.p90),

@@ -67,6 +67,9 @@ struct RunCommand {
     /// Tokens that are brought once
     #[arg(long)]
     tokens: Option<u64>,
+    /// No store has more accounts: to see that everything runs, as its test does
+    #[arg(long)]
+    accounts: Option<u64>,
     /// Start servers under this program, with arguments, such as "valgrind --tool=callgrind"; figures are then worth nothing
     #[arg(long)]
     profiler: Option<String>,
@@ -82,16 +85,17 @@ const FOOTPRINT: &str = "footprint";
 
 impl RunCommand {
     fn scale(&self) -> Scale {
+        let most_accounts = self.accounts.unwrap_or(u64::MAX).max(1_024);
         let usual = if self.quick {
-            Scale { rounds: 3, seconds: 2.0, fresh_tokens: 60_000, seen_accounts: 10_000 }
+            Scale { rounds: 3, seconds: 1.5, fresh_tokens: 60_000, seen_accounts: 10_000, most_accounts }
         } else {
-            Scale { rounds: 5, seconds: 4.0, fresh_tokens: 200_000, seen_accounts: 40_000 }
+            Scale { rounds: 5, seconds: 4.0, fresh_tokens: 200_000, seen_accounts: 40_000, most_accounts }
         };
         Scale {
             rounds: self.rounds.unwrap_or(usual.rounds).max(1),
             seconds: self.seconds.unwrap_or(usual.seconds).max(0.1),
             fresh_tokens: self.tokens.unwrap_or(usual.fresh_tokens).max(1_024),
-            seen_accounts: usual.seen_accounts,
+            ..usual
         }
     }
 
@@ -103,7 +107,10 @@ impl RunCommand {
     }
 
     fn run(&self) -> Result<()> {
-        let experiments = catalogue::all(self.full);
+        let scale = self.scale();
+        let experiments = catalogue::all(self.full).into_iter();
+        let experiments: Vec<_> =
+            experiments.map(|experiment| experiment.with_at_most(scale.most_accounts)).collect();
         let is_known = |name: &&String| {
             *name == FOOTPRINT || experiments.iter().any(|experiment| experiment.name == *name)
         };
@@ -111,7 +118,6 @@ impl RunCommand {
             let names: Vec<_> = experiments.iter().map(|experiment| experiment.name).collect();
             bail!("there is no experiment {unknown}, expected some of {}, {FOOTPRINT}", names.join(", "));
         }
-        let scale = self.scale();
         let mut bench = Workbench::open(&self.directory, scale)?;
         let profiler = self.profiler.as_deref().unwrap_or_default();
         bench.profiler = profiler.split_whitespace().map(str::to_owned).collect();
@@ -122,7 +128,7 @@ impl RunCommand {
             write(&bench.directory, &report)?;
         }
         if self.is_wanted(FOOTPRINT) {
-            let accounts = if self.quick { 100_000 } else { 1_000_000 };
+            let accounts = if self.quick { 100_000 } else { 1_000_000 }.min(scale.most_accounts);
             report.footprint = Some(footprint::measure(&mut bench, &self.program, accounts)?);
         }
         report.postgres = bench.postgres_version();

@@ -2,17 +2,16 @@
 
 use anyhow::Result;
 use rustix::fs::{Advice, fadvise};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::PathBuf;
 
-/// Everything if the system allows it, else these files alone.
-pub fn drop_all(files: &[PathBuf]) -> Result<()> {
-    rustix::fs::sync();
-    if fs::write("/proc/sys/vm/drop_caches", "1").is_ok() {
-        return Ok(());
-    }
+/// These files alone: the rest of the machine is not ours. Nobody may have them open.
+pub fn drop_files(files: &[PathBuf]) -> Result<()> {
     for file in files {
-        fadvise(File::open(file)?, 0, None, Advice::DontNeed)?;
+        let file = File::open(file)?;
+        // Only what is on the disk can be forgotten.
+        file.sync_all()?;
+        fadvise(file, 0, None, Advice::DontNeed)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ const SCRIPT: &str = r#"
 if [ ! -f "$2/data/PG_VERSION" ]; then
   "$1/initdb" -D "$2/data" -U einmal -A trust -E UTF8 >"$2/log" 2>&1 || exit 1
 fi
-options="-p $3 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$2 -c max_connections=200"
+options="-p $3 -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200"
 for setting in $4; do options="$options -c $setting"; done
 "$1/postgres" -D "$2/data" $options >>"$2/log" 2>&1 &
 server=$!
@@ -111,10 +111,13 @@ impl Drop for PostgresServer {
     }
 }
 
-/// Debian keeps them where nobody looks.
+/// The newest. Debian keeps them where nobody looks.
 fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let folders = versions.map(|entry| entry.path().join("bin"));
+    let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut versions: Vec<u32> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    versions.sort_unstable_by(|one, other| other.cmp(one));
+    let folders = versions.into_iter().map(|version| format!("/usr/lib/postgresql/{version}/bin").into());
     let further = ["/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin"].map(PathBuf::from);
     folders.chain(further).find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
 }

@@ -16,6 +16,7 @@ pub struct Report {
     pub seconds: f64,
     pub fresh_tokens: u64,
     pub seen_accounts: u64,
+    pub most_accounts: u64,
     pub outcomes: Vec<Outcome>,
     pub footprint: Option<Footprint>,
 }
@@ -29,6 +30,7 @@ impl Report {
             seconds: scale.seconds,
             fresh_tokens: scale.fresh_tokens,
             seen_accounts: scale.seen_accounts,
+            most_accounts: scale.most_accounts,
             outcomes: Vec::new(),
             footprint: None,
         }
@@ -68,6 +70,13 @@ impl Report {
         )?;
         if let Some(version) = &self.postgres {
             writeln!(text, "PostgreSQL {version}, {}.\n", postgres::SETTINGS)?;
+        }
+        if self.most_accounts != u64::MAX {
+            writeln!(
+                text,
+                "**No store had more than {} accounts, whatever a title says.**\n",
+                self.most_accounts
+            )?;
         }
         writeln!(
             text,

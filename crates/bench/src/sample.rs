@@ -12,7 +12,7 @@ use crate::server::process::{ServerProcess, Usage, follow, usage};
 use crate::settings::{self, Engine};
 use crate::tokens::SigningAlgorithm;
 use crate::workbench::{Backend, Workbench};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use std::fs;
@@ -74,6 +74,8 @@ impl Workload {
 pub struct Sample {
     pub per_second: f64,
     pub answered: u64,
+    /// Less than was asked for where there was nothing left to send.
+    pub seconds: f64,
     pub latency_ms: Percentiles,
     /// Of the server alone, without the kernel's work for others.
     pub server_cpu_us: f64,
@@ -83,14 +85,21 @@ pub struct Sample {
     pub beside_per_second: f64,
 }
 
-/// Requests before anything is measured, where there are not to be so many that all tokens are seen.
-const WARM_UP: u64 = 2_000;
+/// Requests with new tokens before anything is measured. Of few tokens, some are left for that.
+pub fn warm_up(bench: &Workbench) -> u64 {
+    2_000.min(bench.scale.fresh_tokens / 4)
+}
 
 /// Closed loop, or open loop at so many a second.
 pub fn take(bench: &mut Workbench, server: Server, workload: &Workload, rate: Option<f64>) -> Result<Sample> {
     let (pool, active) = match workload.uses {
         TokenUse::Fresh => bench.fresh(workload.algorithm, workload.accounts)?,
         TokenUse::Seen => bench.seen(workload.algorithm, workload.accounts)?,
+    };
+    let active = match workload.uses {
+        // Each token belongs to one of exactly so many.
+        TokenUse::Fresh => active,
+        TokenUse::Seen => active - active % workload.connections as u64,
     };
     let totps = bench.totps(active)?;
     let started = Started::new(bench, server, workload)?;
@@ -102,7 +111,7 @@ pub fn take(bench: &mut Workbench, server: Server, workload: &Workload, rate: Op
     let mut sources: [&mut dyn Source; 2] = [&mut verify, &mut beside];
     let warm_up = match (workload.is_cold, workload.uses) {
         (true, _) => 0,
-        (false, TokenUse::Fresh) => WARM_UP,
+        (false, TokenUse::Fresh) => warm_up(bench),
         (false, TokenUse::Seen) => active,
     };
     if warm_up > 0 {
@@ -124,12 +133,16 @@ pub fn measure(
     let (before, own_before) = (usage_of_all(servers), cpu_of_load());
     let measured = load.run(sources, pacings, Until::After(Duration::from_secs_f64(seconds)))?;
     let (after, own_after) = (usage_of_all(servers), cpu_of_load());
+    if measured.answered == 0 {
+        bail!("nothing was left to send after the warm-up: more tokens are needed (--tokens)");
+    }
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 requests")]
     let (answered, beside) = (measured.answered as f64, measured.beside as f64);
     let each = |seconds: f64| seconds * 1_000_000.0 / answered.max(1.0);
     Ok(Sample {
         per_second: answered / measured.seconds,
         answered: measured.answered,
+        seconds: measured.seconds,
         latency_ms: measured.latency.percentiles(),
         server_cpu_us: each(after.cpu_seconds - before.cpu_seconds),
         load_cpu_us: each(own_after - own_before),
@@ -189,7 +202,7 @@ impl Started {
 }
 
 fn make_cold(population: &Population) -> Result<()> {
-    page_cache::drop_all(&population.files()).context("emptying the page cache")
+    page_cache::drop_files(&population.files()).context("emptying the page cache")
 }
 
 /// The second group's requests, and on how many connections.

@@ -22,6 +22,8 @@ pub struct Scale {
     pub fresh_tokens: u64,
     /// Accounts whose tokens are brought again and again: fewer than the server remembers.
     pub seen_accounts: u64,
+    /// No store has more.
+    pub most_accounts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,9 +16,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-pub(super) const ACCOUNTS: u64 = 100_000;
+const ACCOUNTS: u64 = 100_000;
 pub(super) const CONNECTIONS: usize = 64;
 const DATABASE: &str = "fastify";
+
+fn accounts(bench: &Workbench) -> u64 {
+    ACCOUNTS.min(bench.scale.most_accounts)
+}
 
 fn directory(bench: &Workbench) -> PathBuf {
     bench.directory.join("fastify")
@@ -49,6 +53,7 @@ pub(super) fn prepare(bench: &mut Workbench) -> Result<()> {
 
 /// Anew each time: the steps of the last run may be those of this one.
 fn fill(bench: &mut Workbench) -> Result<()> {
+    let accounts = accounts(bench);
     let postgres = bench.postgres()?;
     postgres.database(DATABASE, false)?;
     postgres.sql(
@@ -60,7 +65,7 @@ fn fill(bench: &mut Workbench) -> Result<()> {
     psql.args(["-c", "COPY accounts (subject, secret) FROM STDIN"]);
     let mut child = psql.stdin(Stdio::piped()).spawn()?;
     let mut rows = String::new();
-    for number in 0..ACCOUNTS {
+    for number in 0..accounts {
         writeln!(rows, "{}\t{}", subject(number), secret_base32(number))?;
     }
     child.stdin.take().context("its input")?.write_all(rows.as_bytes())?;
@@ -83,7 +88,7 @@ pub(super) fn start(bench: &mut Workbench) -> Result<PeerProcess> {
 
 /// The requests that einmal gets, too, but for the codes' time. From account `first` on.
 pub(super) fn requests(bench: &mut Workbench, first: u64) -> Result<VerifyRequests> {
-    let (pool, active) = bench.fresh(SigningAlgorithm::Rs256, ACCOUNTS)?;
+    let (pool, active) = bench.fresh(SigningAlgorithm::Rs256, accounts(bench))?;
     let totps = bench.totps(active)?;
     let kinds = (TokenUse::Fresh, Codes::Right);
     Ok(VerifyRequests::new((pool, active), totps, kinds, StepClock::System, CONNECTIONS)

@@ -42,7 +42,8 @@ impl Peer {
             Self::Fastify => {
                 let process = fastify::start(bench)?;
                 let mut source = fastify::requests(bench, used)?;
-                let sample = load(bench, &process, &mut source, fastify::CONNECTIONS, 2_000)?;
+                let sample =
+                    load(bench, &process, &mut source, fastify::CONNECTIONS, sample::warm_up(bench))?;
                 (sample, source.furthest().next_multiple_of(64))
             }
             Self::PrivacyIdea { hashes_empty_pin } => {

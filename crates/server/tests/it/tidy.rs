@@ -31,7 +31,7 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
 }
 
 fn all_files() -> Vec<(String, String)> {
-    ["bench/src", "core/src", "core/tests", "server/src", "server/tests"]
+    ["bench/src", "bench/tests", "core/src", "core/tests", "server/src", "server/tests"]
         .into_iter()
         .flat_map(rust_files)
         .collect()
