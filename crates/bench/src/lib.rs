@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod clock;
+pub mod costs;
 pub mod experiment;
 pub mod footprint;
 pub mod issuer;
@@ -42,6 +43,11 @@ struct Program {
 enum Command {
     /// Measure, and write the table to standard output and to `target/bench-data/report.{md,json}`
     Run(RunCommand),
+    /// Count what one verification costs, stage by stage, and hold it to the stored figures
+    Costs(costs::CostsCommand),
+    /// What `costs` runs under valgrind
+    #[command(hide = true)]
+    Stages(costs::StagesCommand),
     /// What `run` starts as servers
     #[command(hide = true)]
     Server(server::ServerCommand),
@@ -148,6 +154,8 @@ fn write(directory: &Path, report: &Report) -> Result<String> {
 pub fn main() -> Result<()> {
     match Program::parse().command {
         Command::Run(command) => command.run(),
+        Command::Costs(command) => command.run(),
+        Command::Stages(command) => command.run(),
         Command::Server(command) => command.run(),
     }
 }

@@ -161,14 +161,20 @@ fn record(number: u64, pin: Option<&str>) -> String {
     record.to_string()
 }
 
+/// An ordinary account, as it is before anybody asked about it.
+pub fn provisioned(number: u64) -> Result<Provisioned> {
+    read(&record(number, None))
+}
+
 /// As an import does.
-async fn insert(accounts: &Accounts, records: &[String]) -> Result<()> {
+fn read(record: &str) -> Result<Provisioned> {
     let (issuers, policy) = (IssuerNames(vec!["main".into()]), Policy::default());
     let now = Timestamp::from_seconds(EPOCH_SECONDS);
-    let reading = Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now };
-    let provisioned: Result<Vec<Provisioned>, _> =
-        records.iter().map(|record| read_record(record, &reading)).collect();
-    let provisioned = provisioned?;
+    Ok(read_record(record, &Reading { issuers: &issuers, policy: &policy, entropy: &SystemEntropy, now })?)
+}
+
+async fn insert(accounts: &Accounts, records: &[String]) -> Result<()> {
+    let provisioned = records.iter().map(|record| read(record)).collect::<Result<Vec<_>>>()?;
     let outcomes = accounts.insert(provisioned.iter().map(|one| (&one.id, &one.account))).await?;
     if outcomes.iter().any(|outcome| *outcome != SwapOutcome::Swapped) {
         bail!("an account was there already");

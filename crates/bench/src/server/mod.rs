@@ -46,7 +46,17 @@ pub struct ServerCommand {
 }
 
 /// Told over the control socket.
-struct ToldClock(AtomicU64);
+pub(crate) struct ToldClock(AtomicU64);
+
+impl ToldClock {
+    pub(crate) fn at(seconds: u64) -> Self {
+        Self(AtomicU64::new(seconds))
+    }
+
+    pub(crate) fn tell(&self, seconds: u64) {
+        self.0.store(seconds, Ordering::Relaxed);
+    }
+}
 
 impl Clock for ToldClock {
     fn now(&self) -> Timestamp {
@@ -59,7 +69,7 @@ impl ServerCommand {
     pub fn run(&self) -> Result<()> {
         let config = settings::read(&self.config)?;
         telemetry::init(&config.log).map_err(|error| anyhow!("{error}"))?;
-        let clock = Arc::new(ToldClock(AtomicU64::new(self.clock)));
+        let clock = Arc::new(ToldClock::at(self.clock));
         let runtime = Runtime::new()?;
         runtime.block_on(async {
             let shutdown = Shutdown::new(DEFAULT_DRAIN.min(config.http.drain));
@@ -94,7 +104,7 @@ fn obey(
     thread::Builder::new().name("control".to_owned()).spawn(move || {
         for line in orders.lines() {
             let Some(seconds) = line.ok().and_then(|line| line.parse().ok()) else { break };
-            clock.0.store(seconds, Ordering::Relaxed);
+            clock.tell(seconds);
             if writeln!(control, "ok").is_err() {
                 break;
             }
