@@ -56,11 +56,11 @@ enum Command {
 #[derive(Args)]
 struct RunCommand {
     /// Some three minutes: three short rounds of the most important experiments
-    #[arg(long, conflicts_with = "full")]
+    #[arg(long, conflicts_with = "long")]
     quick: bool,
     /// With ten million accounts, too, which take hours to make the first time
     #[arg(long)]
-    full: bool,
+    long: bool,
     /// These experiments alone, by their names
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -114,7 +114,7 @@ impl RunCommand {
 
     fn run(&self) -> Result<()> {
         let scale = self.scale();
-        let experiments = catalogue::all(self.full).into_iter();
+        let experiments = catalogue::all(self.long).into_iter();
         let experiments: Vec<_> =
             experiments.map(|experiment| experiment.with_at_most(scale.most_accounts)).collect();
         let is_known = |name: &&String| {
