@@ -7,7 +7,7 @@ use einmal_core::otp::{Code, Totp};
 const AHEAD: usize = 4;
 const KEPT: usize = AHEAD + 1;
 
-/// For each account the codes of its next round and of those after it, at their round modulo [`KEPT`].
+/// For each account the codes of its next round and of those after it, at their round modulo `KEPT`.
 pub struct Upcoming {
     first_step: u64,
     codes: Vec<[u32; KEPT]>,
