@@ -31,7 +31,10 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
 }
 
 fn all_files() -> Vec<(String, String)> {
-    ["core/src", "core/tests", "server/src", "server/tests"].into_iter().flat_map(rust_files).collect()
+    ["bench/src", "bench/tests", "core/src", "core/tests", "server/src", "server/tests"]
+        .into_iter()
+        .flat_map(rust_files)
+        .collect()
 }
 
 fn none(faults: &[String]) {
