@@ -187,7 +187,7 @@ fn spawn<W: Worker + 'static>(
     let crew = Arc::new(Crew::new(queue, connector.connections()));
     for _ in 0..connector.connections() {
         let (crew, connector, outage) = (Arc::clone(&crew), Arc::clone(connector), Arc::clone(outage));
-        let line = Line { crew, connector, outage, worker: first.take(), is_failing: false };
+        let line = Line { crew, connector, outage, worker: first.take(), is_failing: false, abandoned: None };
         workers.spawn(line.serve());
     }
 }

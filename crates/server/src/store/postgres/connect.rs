@@ -109,22 +109,23 @@ impl Connector {
             Some(_) => Failure::from(error),
             None => Failure::Lost(chain(&error)),
         })?;
-        let session = Session::new(client, connection);
+        let mut session = Session::new(client, connection);
         session.ask(soon(), |client| client.batch_execute(SETTINGS)).await?;
         if let Some(fence) = &self.pass {
             let pass = fence::pass(fence);
             session.ask(soon(), |client| client.batch_execute(&pass)).await?;
         }
-        let question = format!("SELECT {SETTLED}");
+        let question = format!("SELECT {SETTLED}, pg_backend_pid()");
         let answer = session.ask(soon(), |client| client.simple_query(&question)).await?;
         let row = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        let settings = row.and_then(|row| row.try_get(0).ok().flatten()).unwrap_or_default();
-        if settings != EXPECTED {
-            return Err(Failure::Unsettled(settings.to_owned()));
+        let value = |column| row.and_then(|row| row.try_get(column).ok().flatten()).unwrap_or_default();
+        if value(0) != EXPECTED {
+            return Err(Failure::Unsettled(value(0).to_owned()));
         }
+        session.backend = value(1).parse().unwrap_or_default();
         Ok(session)
     }
 

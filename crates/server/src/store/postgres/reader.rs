@@ -40,8 +40,8 @@ impl Worker for Reader {
         Ok(())
     }
 
-    fn is_closed(&self) -> bool {
-        self.session.is_closed()
+    fn session(&self) -> &Session {
+        &self.session
     }
 
     async fn close(self) {

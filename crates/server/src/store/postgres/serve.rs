@@ -6,6 +6,7 @@ use super::super::batch::{Queue, Request, settle_all};
 use super::connect::Connector;
 use super::failure::Failure;
 use super::open_error::OpenError;
+use super::session::Session;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub(super) trait Worker: Sized + Send + 'static {
     /// Answers everything in the group, or fails and leaves what is not answered.
     fn carry_out(&self, group: &mut Vec<Self::Request>) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    fn is_closed(&self) -> bool;
+    fn session(&self) -> &Session;
 
     fn close(self) -> impl Future<Output = ()> + Send;
 }
@@ -84,6 +85,8 @@ pub(super) struct Line<W: Worker> {
     pub(super) outage: Arc<Outage>,
     pub(super) worker: Option<W>,
     pub(super) is_failing: bool,
+    /// The process of the server that has the last write that was given up on.
+    pub(super) abandoned: Option<i32>,
 }
 
 impl<W: Worker> Line<W> {
@@ -107,10 +110,10 @@ impl<W: Worker> Line<W> {
 
     /// The connection that is there, or a new one: one that was closed while nobody used it costs no request.
     async fn connect(&mut self) -> Result<W, StoreError> {
-        if let Some(worker) = self.worker.take().filter(|worker| !worker.is_closed()) {
+        if let Some(worker) = self.worker.take().filter(|worker| !worker.session().is_closed()) {
             return Ok(worker);
         }
-        W::open(&self.connector).await.map_err(|error| {
+        open(&self.connector, self.abandoned).await.map_err(|error| {
             let reason = StoreError::Unavailable(error.to_string());
             self.failed(&reason);
             reason
@@ -121,6 +124,7 @@ impl<W: Worker> Line<W> {
         match worker.carry_out(&mut group).await {
             Ok(()) => {
                 self.worker = Some(worker);
+                self.abandoned = None;
                 self.recovered();
             }
             Err(failure) => {
@@ -130,6 +134,7 @@ impl<W: Worker> Line<W> {
                 } else {
                     // With an open question, or on a server that no longer takes writes, it is of no more use. The next
                     // group finds out whether a new one is.
+                    self.abandoned = Some(worker.session().backend);
                     self.failed(&reason);
                 }
                 settle_all(&mut group, Some(&reason));
@@ -144,7 +149,7 @@ impl<W: Worker> Line<W> {
         crew.up.send_modify(|up| *up = up.saturating_sub(1));
         let mut up = crew.up.subscribe();
         let (connector, outage) = (Arc::clone(&self.connector), Arc::clone(&self.outage));
-        let mut attempts = pin!(connect_at_last(&connector, &outage));
+        let mut attempts = pin!(connect_at_last(&connector, &outage, self.abandoned));
         loop {
             let nobody_is_up = *up.borrow_and_update() == 0;
             tokio::select! {
@@ -182,14 +187,29 @@ impl<W: Worker> Line<W> {
     }
 }
 
-async fn connect_at_last<W: Worker>(connector: &Connector, outage: &Outage) -> W {
+/// Not while what was given up on still waits for a standby on that server: each attempt would leave one more behind, until
+/// nobody can connect any more.
+async fn open<W: Worker>(connector: &Connector, abandoned: Option<i32>) -> Result<W, OpenError> {
+    let worker = W::open(connector).await?;
+    if let Some(backend) = abandoned {
+        let waits = worker.session().sees_waiting(backend, deadline()).await;
+        if waits.map_err(|failure| OpenError::failed(&connector.name, &failure))? {
+            worker.close().await;
+            let reason = "no standby has acknowledged an earlier commit yet".to_owned();
+            return Err(OpenError::Failed { store: connector.name.clone(), reason });
+        }
+    }
+    Ok(worker)
+}
+
+async fn connect_at_last<W: Worker>(connector: &Connector, outage: &Outage, abandoned: Option<i32>) -> W {
     let mut pause = FIRST_PAUSE;
     loop {
         tokio::select! {
             () = sleep(pause) => {}
             () = outage.is_over.notified() => {}
         }
-        if let Ok(worker) = W::open(connector).await {
+        if let Ok(worker) = open(connector, abandoned).await {
             return worker;
         }
         pause = (pause * 2).min(LAST_PAUSE);

@@ -10,13 +10,19 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::tls::TlsStream;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Connection, Error, Socket};
 
 /// For a good-bye: a server that finds its clients gone without one writes that to its log.
 const GOODBYE: Duration = Duration::from_millis(500);
 
+const WAITS: &str =
+    "SELECT count(*) > 0 FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'";
+
 /// Dropping it closes the connection at once, whatever is going on on it.
 pub(super) struct Session {
+    /// The server's process at the other end.
+    pub(super) backend: i32,
     client: Option<Client>,
     said: Arc<Said>,
     driver: JoinHandle<()>,
@@ -41,7 +47,7 @@ impl Session {
     {
         let said = Arc::new(Said::default());
         let driver = tokio::spawn(drive(connection, Arc::clone(&said)));
-        Self { client: Some(client), said, driver }
+        Self { backend: 0, client: Some(client), said, driver }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -66,6 +72,13 @@ impl Session {
             Ok(Err(error)) if error.is_closed() => Err(gone()),
             Ok(answer) => Ok(answer?),
         }
+    }
+
+    /// Whether a process of the server still waits for a standby, with a commit that was given up on.
+    pub(super) async fn sees_waiting(&self, backend: i32, deadline: Instant) -> Result<bool, Failure> {
+        let parameters: [&(dyn ToSql + Sync); 1] = [&backend];
+        let row = self.ask(deadline, |client| client.query_one(WAITS, &parameters)).await?;
+        Ok(row.try_get(0)?)
     }
 
     /// The same of what commits: it is an answer only if the server did not warn of anything meanwhile.

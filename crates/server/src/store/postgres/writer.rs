@@ -59,8 +59,8 @@ impl Worker for Writer {
         Ok(())
     }
 
-    fn is_closed(&self) -> bool {
-        self.session.is_closed()
+    fn session(&self) -> &Session {
+        &self.session
     }
 
     async fn close(self) {
