@@ -33,14 +33,17 @@ const FENCED_TABLES: &str = "SELECT relname::text FROM pg_catalog.pg_trigger
     JOIN pg_catalog.pg_class ON pg_class.oid = tgrelid
     WHERE tgrelid IN ('guard'::regclass, 'vault'::regclass, 'property'::regclass) AND tgname = 'einmal_fence'";
 /// Lets pass who shows the mark that is there.
-const FUNCTION: &str =
-    "CREATE OR REPLACE FUNCTION einmal_fenced() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+fn function() -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION einmal_fenced() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF current_setting('einmal.fence_pass', true) IS DISTINCT FROM
-        (SELECT encode(value, 'hex') FROM property WHERE name = 'fence'::bytea) THEN
+        (SELECT encode(value, 'hex') FROM property WHERE name = '{PROPERTY}'::bytea) THEN
         RAISE EXCEPTION 'it takes no writes, for it is a copy or was copied' USING ERRCODE = '55000';
     END IF;
     RETURN NULL;
-    END $$";
+    END $$"
+    )
+}
 
 /// What a session sets to write behind this fence.
 pub(super) fn pass(fence: &Fence) -> String {
@@ -105,7 +108,7 @@ async fn attempt(
         Some(mark) => {
             let parameters: [&(dyn ToSql + Sync); 2] = [&name, &mark];
             session.ask(deadline, |client| client.execute(PUT, &parameters)).await?;
-            let on = [FUNCTION.to_owned(), made(&fenced), switched(&fenced, "ENABLE")].join("; ");
+            let on = [function(), made(&fenced), switched(&fenced, "ENABLE")].join("; ");
             session.ask(deadline, |client| client.batch_execute(&on)).await?;
         }
         None => {
