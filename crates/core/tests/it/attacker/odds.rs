@@ -2,8 +2,8 @@
 
 use super::model::{Attacker, DAYS, Measured, Owner, World, promised, promised_of_mailed_codes, text, wrong};
 use crate::build::{code_of, credential};
-use einmal_core::account::{Account, IssuedCode};
-use einmal_core::otp::Code;
+use einmal_core::account::{Account, Credential, IssuedCode};
+use einmal_core::otp::{Algorithm, Code, Secret, Totp};
 use einmal_core::policy::{Policy, Settings};
 use std::fmt::Write;
 use std::fs;
@@ -205,6 +205,15 @@ impl Draws {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % below
     }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        (0..20).map(|_| u8::try_from(self.next(256)).unwrap()).collect()
+    }
+}
+
+fn with_secret(bytes: Vec<u8>) -> Credential {
+    let totp = Totp::new(Secret::from_bytes(bytes).unwrap(), Algorithm::Sha1, 6, 30).unwrap();
+    Credential { totp, ..credential(1, 6) }
 }
 
 /// That the exact count counts what happens: somebody who knows all but so many codes to be wrong guesses among the rest, and
@@ -223,16 +232,16 @@ fn in_a_small_space_guesses_are_right_as_often_as_the_count_says() {
         let expected = 1.0 - (-hundredfold(exact.at_any)).exp();
         let mut right = 0_u32;
         for _ in 0..months {
-            let first = u8::try_from(random.next(200)).unwrap();
             let account = Account {
-                devices: (0..count).map(|place| credential(first + place + 1, 6)).collect(),
+                devices: (0..count).map(|_| with_secret(random.bytes())).collect(),
                 ..Account::default()
             };
             let guess = |world: &World, clock| {
                 let drawn = random.next(SPACE);
                 let (place, offset) = (drawn / OFFSETS, i64::try_from(drawn % OFFSETS).unwrap() - NEAR);
                 let device = world.account.devices.get(usize::try_from(place).unwrap());
-                device.map_or_else(|| Code::from_number(0, 6), |device| code_of(device, clock, offset))
+                let wrong = Code::from_number(u32::try_from(random.next(1_000_000)).unwrap(), 6);
+                device.map_or(wrong, |device| code_of(device, clock, offset))
             };
             right += u32::from(
                 World::new(account, Policy::default(), owner, Attacker::Greedy).play(guess).is_none(),
