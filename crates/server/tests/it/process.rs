@@ -21,4 +21,5 @@ mod rotation;
 mod serve;
 mod shutdown;
 mod store_commands;
+mod systemd;
 mod tls;

@@ -1,6 +1,8 @@
 //! Three replicas of the service on one PostgreSQL, with requests dealt out to them in turn as a load balancer does: they
 //! are one service, with one count, one wait, and one success for each code.
 
+mod clocks;
+
 use crate::api::idempotency::{DEVICES, KEY, PIN, keyed};
 use crate::harness::is_long;
 use crate::harness::mail_server::MailServer;

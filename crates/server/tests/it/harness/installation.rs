@@ -2,7 +2,7 @@
 //! on it as often as a test wants; the clock is the real one.
 
 use super::issuer::{Issuer, SigningKey, with};
-use super::program::{Program, Run, einmal, with_input};
+use super::program::{PROGRAM, Program, Run, einmal, with_input};
 use einmal::clock::{Clock, SystemClock};
 use einmal_core::otp::{Algorithm, Secret, Totp};
 use reqwest::{Client, Response};
@@ -10,6 +10,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -106,6 +108,28 @@ impl Installation {
 /// The line of an import that makes an account with one device that has [`SECRET`].
 pub(crate) fn device(subject: &str) -> String {
     format!("{}\n", json!({ "id": subject, "deviceTotps": [{ "secret": SECRET }] }))
+}
+
+/// Of a user who is nobody in particular.
+const ORDINARY: u32 = 65_534;
+
+/// Root may do everything, so that as root it is made a process of an ordinary user.
+pub(crate) fn as_ordinary(command: &mut Command) -> &mut Command {
+    if rustix::process::geteuid().is_root() { command.uid(ORDINARY).gid(ORDINARY) } else { command }
+}
+
+/// The program where that user may run it, which the directory it was built in need not be, with everything there
+/// being that user's.
+pub(crate) fn for_ordinary(installation: &Installation) -> PathBuf {
+    let program = installation.path("einmal");
+    fs::copy(PROGRAM, &program).unwrap();
+    if rustix::process::geteuid().is_root() {
+        let files = fs::read_dir(installation.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        for path in files.chain([installation.directory.path().to_owned()]) {
+            chown(path, Some(ORDINARY), Some(ORDINARY)).unwrap();
+        }
+    }
+    program
 }
 
 /// `einmal serve`, and where it is.
