@@ -82,6 +82,13 @@ impl Installation {
         self.import(device(subject));
     }
 
+    /// So many accounts with such a device, each by its token.
+    pub(crate) fn accounts(&self, name: &str, count: usize) -> Vec<String> {
+        let subjects: Vec<_> = (0..count).map(|number| format!("{name}-{number}")).collect();
+        self.import(subjects.iter().map(|subject| device(subject)).collect::<String>());
+        subjects.iter().map(|subject| self.token(subject)).collect()
+    }
+
     /// The service, ready.
     pub(crate) async fn serve(&self) -> Serving {
         let serving = Serving::start(&mut self.einmal(&["serve"])).await;
@@ -134,6 +141,13 @@ impl Serving {
     pub(crate) async fn readiness(&self) -> Response {
         let url = format!("http://{}/health/readiness", self.management);
         self.client.get(url).send().await.unwrap()
+    }
+
+    /// The status of readiness, if there is somebody who says so.
+    pub(crate) async fn readiness_or_nothing(&self) -> Option<u16> {
+        let url = format!("http://{}/health/readiness", self.management);
+        let answer = self.client.get(url).timeout(Duration::from_secs(10)).send().await;
+        Some(answer.ok()?.status().as_u16())
     }
 
     pub(crate) async fn until_ready(&self) {

@@ -4,6 +4,8 @@ pub(crate) mod back_office;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod collector;
+pub(crate) mod crowd;
+pub(crate) mod disk;
 pub(crate) mod history;
 pub(crate) mod installation;
 pub(crate) mod issuer;
@@ -13,6 +15,7 @@ pub(crate) mod mail_server;
 pub(crate) mod postgres;
 pub(crate) mod postgres_proxy;
 pub(crate) mod program;
+pub(crate) mod seed;
 pub(crate) mod service;
 pub(crate) mod wire;
 
