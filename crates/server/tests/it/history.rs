@@ -169,7 +169,8 @@ fn guesses_that_were_forgotten_are_found() {
     let found = [Violation::TooManyGuesses { account: ALICE, evaluated: 6, allowed: 5 }];
     assert_eq!(judged(&guesses(6, Answer::Refused)), found);
     // The waits grow: 30 s and then 60 s.
-    let late = [40, 60].map(|second| attempt(Asked::Wrong { account: ALICE }, second, second, Answer::Refused));
+    let late =
+        [40, 60].map(|second| attempt(Asked::Wrong { account: ALICE }, second, second, Answer::Refused));
     let found = [Violation::TooManyGuesses { account: ALICE, evaluated: 7, allowed: 6 }];
     assert_eq!(judged(&[guesses(5, Answer::Refused), late.to_vec()].concat()), found);
 }

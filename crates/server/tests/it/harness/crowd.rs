@@ -61,8 +61,7 @@ impl Crowd {
             Asked::Wrong { account } => account,
         };
         let request = self.client.post(format!("http://{}/user/2025-1/user/otp/verify", target.address));
-        let request =
-            request.bearer_auth(&self.tokens[account]).header("content-type", "application/json");
+        let request = request.bearer_auth(&self.tokens[account]).header("content-type", "application/json");
         let request = request.body(json!({ "otp": otp }).to_string());
         let answer = async {
             match request.send().await {
@@ -118,7 +117,12 @@ impl Crowd {
     }
 
     /// Workers that verify new codes of these accounts until the target has gone, or until they are told to stop.
-    pub(crate) fn load(self: &Arc<Self>, target: Target, accounts: Range<usize>, workers: usize) -> JoinSet<()> {
+    pub(crate) fn load(
+        self: &Arc<Self>,
+        target: Target,
+        accounts: Range<usize>,
+        workers: usize,
+    ) -> JoinSet<()> {
         let all: Vec<_> = accounts.collect();
         let mut running = JoinSet::new();
         for accounts in all.chunks(all.len().div_ceil(workers)) {
@@ -162,7 +166,7 @@ impl Crowd {
     pub(crate) async fn has_accepted(&self, more: usize) {
         let mut accepted = self.accepted.subscribe();
         let goal = *accepted.borrow() + more;
-        let reached = timeout(Duration::from_secs(60), accepted.wait_for(|count| *count >= goal)).await;
+        let reached = timeout(Duration::from_mins(1), accepted.wait_for(|count| *count >= goal)).await;
         reached.expect("the load takes too long").expect("we hold the sender");
     }
 

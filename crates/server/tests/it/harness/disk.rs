@@ -22,6 +22,9 @@ const READS: u64 = 6;
 const CLOCK: u64 = 7;
 const WORDS: u64 = 8;
 
+/// Of the log.
+const INDEX: &str = "einmal.db-shm";
+
 /// What can go at once into a sector, and what a disk with large sectors can write.
 const SECTOR: usize = 512;
 const LARGE_SECTOR: usize = 4_096;
@@ -168,6 +171,13 @@ impl Disk {
         Kept::ALL.into_iter().filter_map(content).collect()
     }
 
+    /// As if there had never been a database.
+    pub(crate) fn remove_all(&self) {
+        for name in Kept::ALL.map(Kept::name).into_iter().chain([INDEX]) {
+            remove(&self.directory.join(name));
+        }
+    }
+
     /// To be called when the program has gone: leaves in the directory what a disk may have kept that held `before`
     /// when the program began, and is ready for another run. What that is.
     pub(crate) fn settle(&self, before: Contents, seed: &mut Seed) -> Settled {
@@ -181,7 +191,7 @@ impl Disk {
             }
         }
         // The index of the log is memory that a file lends its name: it may be there or not, as it was or not.
-        let index = self.directory.join("einmal.db-shm");
+        let index = self.directory.join(INDEX);
         match seed.below(3) {
             0 => remove(&index),
             1 => {}
@@ -387,12 +397,7 @@ fn apply(disk: &mut Contents, change: &Event, mut fate: impl FnMut(usize) -> boo
 }
 
 /// Each part of a write that is in a sector of its own has its own fate.
-fn apply_sectors(
-    disk: &mut Contents,
-    change: &Event,
-    size: usize,
-    fate: &mut impl FnMut(usize) -> bool,
-) {
+fn apply_sectors(disk: &mut Contents, change: &Event, size: usize, fate: &mut impl FnMut(usize) -> bool) {
     match change {
         Event::Truncate { file, length } => {
             if fate(0) {

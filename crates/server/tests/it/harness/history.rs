@@ -155,6 +155,10 @@ impl History {
         self.began.elapsed()
     }
 
+    pub(crate) fn since(&self, then: Duration) -> Duration {
+        self.now().saturating_sub(then)
+    }
+
     /// Runs a request and writes down what it was answered.
     pub(crate) async fn record(
         &self,
@@ -190,8 +194,8 @@ struct Tried {
 /// That nothing of the kind was found.
 pub(crate) fn assert_lawful(attempts: &[Attempt], outages: &[Outage], what: &str) {
     let violations = judge(attempts, outages);
-    let told: String = violations.iter().take(20).map(|violation| format!("\n{violation}")).collect();
-    assert!(violations.is_empty(), "{what}: {} violations:{told}", violations.len());
+    let told: Vec<_> = violations.iter().take(20).map(Violation::to_string).collect();
+    assert!(violations.is_empty(), "{what}: {} violations:\n{}", violations.len(), told.join("\n"));
 }
 
 /// Everything that cannot be, in the order of the requests.
@@ -278,7 +282,7 @@ fn judge_guesses(account: usize, tried: &Tried, violations: &mut Vec<Violation>)
         return;
     };
     // Each wait that can have passed is one more guess, and each success that can have been is a new beginning.
-    let mut left = (last.ended - first.started).as_secs();
+    let mut left = last.ended.saturating_sub(first.started).as_secs();
     let (mut allowed, mut wait) = (free, policy.first_wait_seconds);
     while let Some(rest) = left.checked_sub(wait) {
         (allowed, left, wait) = (allowed + 1, rest, (wait * 2).min(policy.longest_wait_seconds));

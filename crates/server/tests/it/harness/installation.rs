@@ -89,6 +89,12 @@ impl Installation {
         subjects.iter().map(|subject| self.token(subject)).collect()
     }
 
+    /// So many accounts that have nothing but this PIN.
+    pub(crate) fn import_pins(&self, name: &str, count: usize, pin: &str) {
+        let line = |number| json!({ "id": format!("{name}-{number}"), "pin": pin }).to_string();
+        self.import((0..count).map(line).collect::<Vec<_>>().join("\n"));
+    }
+
     /// The service, ready.
     pub(crate) async fn serve(&self) -> Serving {
         let serving = Serving::start(&mut self.einmal(&["serve"])).await;

@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same for the same seed, which a failing test names.
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Clone, Debug)]
 pub(crate) struct Seed(u64);
 

@@ -2,12 +2,12 @@
 //! synced is there afterwards; of the rest each write is there, or not, or in part.
 
 use crate::harness::crowd::{Crowd, Target, answered};
-use crate::harness::disk::{Disk, Failure};
+use crate::harness::disk::{Contents, Disk, Failure};
 use crate::harness::history::Answer;
 use crate::harness::installation::{Installation, Serving, device};
-use crate::harness::is_long;
+use crate::harness::program::with_input;
 use crate::harness::seed::Seed;
-use std::sync::Arc;
+use crate::harness::{is_long, tell};
 use std::time::Duration;
 
 /// Each has two new codes in a minute at least.
@@ -19,7 +19,7 @@ const WORKERS: usize = 6;
 const LONGEST: u64 = 600;
 const LONGEST_START: Duration = Duration::from_secs(10);
 
-fn rounds() -> u64 {
+fn rounds() -> usize {
     if is_long() { 300 } else { 24 }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn assert_is_sound(installation: &Installation, what: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_before_the_power_went_holds_after_it_152() {
     let installation = Installation::new().await;
-    let rounds = usize::try_from(rounds()).unwrap();
+    let rounds = rounds();
     let crowd = Crowd::of(installation.accounts("user", ACCOUNTS + rounds * VICTIMS));
     let disk = Disk::under(installation.directory.path());
     let (mut synced, mut kept, mut lost, mut replayed) = (0, 0, 0, 0);
@@ -50,7 +50,7 @@ async fn what_was_answered_before_the_power_went_holds_after_it_152() {
         let before = disk.contents();
         let started = crowd.history.now();
         let mut serving = serve(&installation, &disk).await;
-        let took = crowd.history.now() - started;
+        let took = crowd.history.since(started);
         assert!(took < LONGEST_START, "round {round}: ready after {took:?}");
         let target = Target { address: serving.address, number: round };
         replayed += crowd.replay(target, since).await;
@@ -85,13 +85,12 @@ async fn what_was_answered_before_the_power_went_holds_after_it_152() {
     }
     let attempts = crowd.assert_lawful("power cuts");
     assert!(replayed > 10 * rounds && lost > rounds, "{replayed} replays, {lost} writes lost");
-    eprintln!(
+    tell(&format!(
         "{rounds} power cuts: {} codes accepted, {replayed} of them tried again and refused, none accepted twice; {} guesses \
          looked at, none forgotten; {synced} writes synced, of the others {kept} kept whole and {lost} lost or torn",
         answered(&attempts, Answer::Accepted),
         answered(&attempts, Answer::Refused) - replayed,
-    );
-    drop(Arc::clone(&crowd));
+    ));
 }
 
 /// From nothing on: the first opening, the schema, the keyring's mark, and an import.
@@ -106,11 +105,10 @@ async fn a_store_whose_making_lost_its_power_is_made_when_it_is_back_173() {
         disk.cut_power_at(call);
         let mut import = installation.einmal(&["accounts", "import", "-"]);
         disk.run_on(&mut import);
-        let run = crate::harness::program::with_input(&mut import, imported.as_bytes());
+        let run = with_input(&mut import, imported.as_bytes());
         let is_done = run.code.is_some();
         assert!(!is_done || run.code == Some(0), "call {call}: {run:?}");
-        let settled = disk.settle(Default::default(), &mut seed);
-        let _ = settled;
+        disk.settle(Contents::new(), &mut seed);
         let run = installation.run(&["store", "migrate"]);
         assert_eq!(run.code, Some(0), "call {call}: {run:?}");
         assert_is_sound(&installation, &format!("call {call}"));
@@ -120,13 +118,8 @@ async fn a_store_whose_making_lost_its_power_is_made_when_it_is_back_173() {
             break;
         }
         cuts += 1;
-        for name in ["einmal.db", "einmal.db-wal", "einmal.db-shm", "einmal.db-journal"] {
-            let path = installation.path(name);
-            if path.exists() {
-                std::fs::remove_file(path).unwrap();
-            }
-        }
+        disk.remove_all();
     }
     assert!(cuts > 20, "{cuts}");
-    eprintln!("{cuts} power cuts while a store is made: each was made when the power was back");
+    tell(&format!("{cuts} power cuts while a store is made: each was made when the power was back"));
 }

@@ -30,8 +30,7 @@ fn what_was_synced_is_always_there() {
 #[test]
 fn what_was_not_synced_may_be_there_or_not_or_in_part() {
     let logs = logs(&[write(0, 1)]);
-    let halves: BTreeSet<_> =
-        logs.iter().flatten().map(|log| (log[0], log[600], log[1_024])).collect();
+    let halves: BTreeSet<_> = logs.iter().flatten().map(|log| (log[0], log[600], log[1_024])).collect();
     assert_eq!(halves, BTreeSet::from([(0, 0, 0), (1, 1, 0), (0, 1, 0), (1, 0, 0)]));
 }
 

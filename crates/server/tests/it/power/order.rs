@@ -4,8 +4,8 @@
 use crate::harness::crowd::{Crowd, Target};
 use crate::harness::history::Answer;
 use crate::harness::installation::{Installation, Serving};
-use crate::harness::peer;
 use crate::harness::program::PROGRAM;
+use crate::harness::{peer, tell};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,9 @@ impl Call {
     }
 
     fn has_succeeded(&self) -> bool {
-        self.text.rsplit_once("= ").is_some_and(|(_, result)| !result.starts_with('-') && !result.starts_with('?'))
+        self.text
+            .rsplit_once("= ")
+            .is_some_and(|(_, result)| !result.starts_with('-') && !result.starts_with('?'))
     }
 
     /// Its first argument, which strace follows up with what it is.
@@ -57,9 +59,9 @@ fn calls(trace: &str) -> Vec<Call> {
         if let Some(begin) = rest.strip_suffix(" <unfinished ...>") {
             unfinished.insert(thread, (number, begin));
         } else if let Some(end) = rest.strip_prefix("<... ") {
-            let Some((began, begin)) = unfinished.remove(thread) else { continue };
+            let Some((began, start)) = unfinished.remove(thread) else { continue };
             let end = end.split_once(" resumed>").map_or("", |(_, end)| end);
-            calls.push(Call { began, ended: number, text: format!("{begin}{end}") });
+            calls.push(Call { began, ended: number, text: format!("{start}{end}") });
         } else {
             calls.push(Call { began: number, ended: number, text: rest.to_owned() });
         }
@@ -97,7 +99,8 @@ impl<'a> Order<'a> {
 
     fn judge_answer(&mut self, request: &Call, answer: &Call, is_alone: bool) {
         let before = || self.calls.iter().filter(|call| call.began < answer.began && call.is_of_log());
-        let writes = || before().filter(|call| call.is(&["write", "pwrite64", "pwritev"]) && call.has_succeeded());
+        let writes =
+            || before().filter(|call| call.is(&["write", "pwrite64", "pwritev"]) && call.has_succeeded());
         let own = || writes().filter(|write| write.began > request.ended);
         let covers = |sync: &&Call, write: &Call| sync.began > write.ended && sync.ended < answer.began;
         let syncs = || before().filter(|call| call.is(&["fsync", "fdatasync"]) && call.has_succeeded());
@@ -117,7 +120,8 @@ impl<'a> Order<'a> {
 
 #[test]
 fn an_answer_before_its_sync_is_found() {
-    let request = "1 recvfrom(9<TCP:[a->b]>, \"POST /user/2025-1/user/otp/verify\"..., 99, 0, NULL, NULL) = 99\n";
+    let request =
+        "1 recvfrom(9<TCP:[a->b]>, \"POST /user/2025-1/user/otp/verify\"..., 99, 0, NULL, NULL) = 99\n";
     let write = "2 pwrite64(7</x/einmal.db-wal>, \"\\0\"..., 24, 0) = 24\n";
     let sync = "2 fdatasync(7</x/einmal.db-wal>) = 0\n";
     let (begun, ended) =
@@ -148,7 +152,21 @@ fn an_answer_before_its_sync_is_found() {
 fn traced(installation: &Installation, strace: &Path) -> Command {
     let mut command = Command::new(strace);
     // The program stays our child: strace goes and watches from beside it.
-    command.args(["-D", "-f", "-yy", "-s", "48", "-e", CALLS, "-e", "signal=none", "-o", "trace", PROGRAM, "serve"]);
+    command.args([
+        "-D",
+        "-f",
+        "-yy",
+        "-s",
+        "48",
+        "-e",
+        CALLS,
+        "-e",
+        "signal=none",
+        "-o",
+        "trace",
+        PROGRAM,
+        "serve",
+    ]);
     command.env_clear().current_dir(installation.directory.path()).env("EINMAL_CONFIG", "einmal.toml");
     command
 }
@@ -196,5 +214,5 @@ async fn no_answer_reaches_a_socket_before_the_log_with_its_commit_is_synced() {
     assert_eq!(order.answers, attempts.len(), "answers that the trace has");
     let syncs = calls.iter().filter(|call| call.is_of_log() && call.is(&["fsync", "fdatasync"])).count();
     assert!(syncs < order.answers, "{syncs} syncs of {} answers: none was shared", order.answers);
-    eprintln!("{} answers by strace, each after the sync of its commit; {syncs} syncs", order.answers);
+    tell(&format!("{} answers by strace, each after the sync of its commit; {syncs} syncs", order.answers));
 }

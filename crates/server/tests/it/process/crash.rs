@@ -3,7 +3,7 @@
 use crate::harness::crowd::{Crowd, Target, answered};
 use crate::harness::history::Answer;
 use crate::harness::installation::{Installation, Serving, code_at, step, wrong_code};
-use crate::harness::is_long;
+use crate::harness::{is_long, tell};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -46,10 +46,10 @@ async fn what_was_accepted_before_a_kill_is_refused_after_it() {
         guesses += answered(&attempts, Answer::Refused) - refused;
         assert_eq!(integrity(&installation), "ok");
     }
-    eprintln!(
+    tell(&format!(
         "{rounds} kills under load: {accepted} codes accepted, {replayed} of them tried again and refused, none accepted \
          twice; {guesses} guesses looked at, none forgotten"
-    );
+    ));
 }
 
 async fn restarted(installation: &Installation) -> Serving {

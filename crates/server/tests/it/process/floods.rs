@@ -4,10 +4,10 @@
 use crate::harness::crowd::{Crowd, Target};
 use crate::harness::history::Answer;
 use crate::harness::installation::{Installation, Serving};
-use crate::harness::is_long;
 use crate::harness::issuer::{KEYS, SigningKey};
 use crate::harness::mail_server::{GREETING, MailServer, Reply};
 use crate::harness::wire::{JSON, request};
+use crate::harness::{is_long, tell};
 use crate::http::frames::{CANCEL, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, field, frame, reset};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
@@ -94,9 +94,14 @@ impl Site {
         during.sort();
         let (quiet, during) = (quiet[rounds / 2], during[rounds / 2]);
         let (now, most) = self.memory();
-        eprintln!("{what}: {most} MiB at most, {now} after it; p99 {during:.1?}, when quiet {quiet:.1?}");
+        tell(&format!(
+            "{what}: {most} MiB at most, {now} after it; p99 {during:.1?}, when quiet {quiet:.1?}"
+        ));
         assert!(most < BOUND, "{what}: {most} MiB");
-        assert!(!is_long() || during < (quiet * SLOWER).max(FLOOR), "{what}: {during:?}, when quiet {quiet:?}");
+        assert!(
+            !is_long() || during < (quiet * SLOWER).max(FLOOR),
+            "{what}: {during:?}, when quiet {quiet:?}"
+        );
         self.crowd.assert_lawful(what);
         self
     }
@@ -105,7 +110,8 @@ impl Site {
     async fn has_recovered(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let descriptors = fs::read_dir(format!("/proc/{}/fd", self.serving.program.id())).unwrap().count();
+            let descriptors =
+                fs::read_dir(format!("/proc/{}/fd", self.serving.program.id())).unwrap().count();
             if descriptors < 100 {
                 break;
             }
@@ -229,10 +235,11 @@ async fn a_thousand_long_polls_cost_the_others_nothing_124() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_resets_over_http_2_cost_the_others_nothing() {
     let site = Site::new("").await;
-    let fields: Vec<u8> = [(":method", "GET"), (":scheme", "http"), (":path", "/user/2025-1/user/pin"), (":authority", "a")]
-        .iter()
-        .flat_map(|(name, value)| field(name, value))
-        .collect();
+    let fields: Vec<u8> =
+        [(":method", "GET"), (":scheme", "http"), (":path", "/user/2025-1/user/pin"), (":authority", "a")]
+            .iter()
+            .flat_map(|(name, value)| field(name, value))
+            .collect();
     let open = |stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &fields);
     let streams = (1..2_001).step_by(2).flat_map(|stream| [open(stream), reset(stream, CANCEL)].concat());
     let flood: Vec<u8> = PREFACE.iter().copied().chain(frame(SETTINGS, 0, 0, &[])).chain(streams).collect();
@@ -293,9 +300,7 @@ async fn ten_thousand_tokens_with_unknown_keys_cost_the_others_nothing_and_the_i
 async fn five_hundred_pins_at_once_cost_bounded_memory_and_the_others_little_172() {
     const GUESSED: usize = 500;
     let site = Site::new("").await;
-    let lines: String =
-        (0..GUESSED).map(|number| format!("{}\n", json!({ "id": format!("pin-{number}"), "pin": "8299" }))).collect();
-    site.installation.import(lines);
+    site.installation.import_pins("pin", GUESSED, "8299");
     let requests: Vec<_> = (0..GUESSED)
         .map(|number| {
             let token = site.installation.token(&format!("pin-{number}"));

@@ -40,7 +40,10 @@ async fn a_replica_that_is_killed_or_ended_in_a_race_changes_nothing_for_the_oth
         for account in 0..ACCOUNTS {
             let code = CodeId { account, step };
             let of = |answer: Answer| {
-                tried.iter().filter(|tried| tried.asked == Asked::Right(code) && tried.answer == answer).count()
+                tried
+                    .iter()
+                    .filter(|tried| tried.asked == Asked::Right(code) && tried.answer == answer)
+                    .count()
             };
             // The one success may be one whose answer died with the victim.
             let (successes, is_lost) = (of(Answer::Accepted), of(Answer::Broken) > 0);

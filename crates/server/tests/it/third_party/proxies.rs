@@ -47,7 +47,11 @@ fn nginx(own: SocketAddr, server: SocketAddr) -> String {
 }
 
 impl Proxy {
-    pub(super) async fn start(program: &Path, arguments: &[&str], config: impl Fn(SocketAddr) -> String) -> Self {
+    pub(super) async fn start(
+        program: &Path,
+        arguments: &[&str],
+        config: impl Fn(SocketAddr) -> String,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         fs::write(directory.path().join("proxy.conf"), config(address)).unwrap();

@@ -4,8 +4,8 @@ use super::proxies::{Proxy, program};
 use crate::harness::crowd::{Crowd, Target, answered};
 use crate::harness::history::Answer;
 use crate::harness::installation::{Installation, Serving};
-use crate::harness::is_long;
 use crate::harness::postgres::PostgresServer;
+use crate::harness::{is_long, tell};
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -25,9 +25,13 @@ struct Place {
 impl Place {
     /// Nobody else takes what was free a moment ago: the kernel hands out others first.
     fn free() -> [Self; REPLICAS] {
-        let listeners: Vec<_> = (0..2 * REPLICAS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let listeners: Vec<_> =
+            (0..2 * REPLICAS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let address = |number: usize| listeners[number].local_addr().unwrap();
-        std::array::from_fn(|replica| Self { address: address(2 * replica), management: address(2 * replica + 1) })
+        std::array::from_fn(|replica| Self {
+            address: address(2 * replica),
+            management: address(2 * replica + 1),
+        })
     }
 
     async fn serve(self, installation: &Installation) -> Serving {
@@ -82,15 +86,15 @@ async fn three_replicas_that_are_restarted_in_turn_behind_haproxy_lose_no_reques
     }
     crowd.stop();
     load.join_all().await;
-    let took = crowd.history.now() - began;
+    let took = crowd.history.since(began);
     let replayed = crowd.replay(target, Duration::ZERO).await;
     assert!(replayed > 100, "{replayed}");
     let attempts = crowd.assert_lawful("rolling restarts");
-    eprintln!(
+    tell(&format!(
         "{restarts} restarts behind haproxy in {:.0} s: {} requests, {} codes accepted, {replayed} of them tried again and \
          refused; no other answer",
         took.as_secs_f64(),
         attempts.len(),
         answered(&attempts, Answer::Accepted),
-    );
+    ));
 }

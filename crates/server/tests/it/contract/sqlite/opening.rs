@@ -166,8 +166,7 @@ async fn a_log_cut_anywhere_is_an_earlier_state_of_the_store_and_never_an_empty_
     for version in 1..COMMITS {
         assert_eq!(swap(&*store, turn_both(&id("a"), version, version + 1)).await, Swapped);
     }
-    let [database, log] =
-        [place.file(), beside(&place.file(), "-wal")].map(|file| fs::read(file).unwrap());
+    let [database, log] = [place.file(), beside(&place.file(), "-wal")].map(|file| fs::read(file).unwrap());
     let mut latest = 0;
     for length in (0..=log.len()).step_by(509).chain([log.len()]) {
         let cut = SqlitePlace::new();
