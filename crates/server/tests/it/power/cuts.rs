@@ -10,8 +10,8 @@ use crate::harness::seed::Seed;
 use crate::harness::{is_long, tell};
 use std::time::Duration;
 
-/// Each has two new codes in a minute at least.
-const ACCOUNTS: usize = 3_000;
+/// Each has a new code every 30 s, so that they do not run out.
+const ACCOUNTS: usize = 6_000;
 /// Of each round.
 const VICTIMS: usize = 3;
 const WORKERS: usize = 6;
@@ -20,7 +20,7 @@ const LONGEST: u64 = 600;
 const LONGEST_START: Duration = Duration::from_secs(10);
 
 fn rounds() -> usize {
-    if is_long() { 300 } else { 24 }
+    if is_long() { 200 } else { 24 }
 }
 
 pub(super) async fn serve(installation: &Installation, disk: &Disk) -> Serving {

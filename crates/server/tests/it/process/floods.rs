@@ -81,7 +81,7 @@ impl Site {
 
     /// The whole of it: quiet, under the flood, and after it. `flood` returns when it is in force.
     async fn withstands(mut self, what: &str, flood: impl AsyncFn(&Self) -> JoinSet<()>) -> Self {
-        let (rounds, count) = if is_long() { (5, 300) } else { (1, 60) };
+        let (rounds, count) = if is_long() { (3, 200) } else { (1, 60) };
         let (mut quiet, mut during) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             quiet.push(self.well_behaved(count).await);

@@ -29,7 +29,7 @@ fn limit(serving: &Serving, bytes: Option<u64>) {
 }
 
 /// PINs to compare, until the process has gone or has refused so many.
-async fn ask_for_memory(installation: &Installation, serving: &Serving) {
+async fn ask_for_memory(installation: &Installation, serving: &Serving, name: &str) {
     let body = json!({ "pin": "8299" }).to_string();
     let ask = |number: usize| {
         let url = format!("http://{}/user/2025-1/user/otp", serving.address);
@@ -37,7 +37,7 @@ async fn ask_for_memory(installation: &Installation, serving: &Serving) {
             .client
             .post(url)
             .timeout(PATIENCE)
-            .bearer_auth(installation.token(&format!("pin-{number}")));
+            .bearer_auth(installation.token(&format!("{name}-{number}")));
         request.header("content-type", "application/json").body(body.clone()).send()
     };
     let asked: Vec<_> = (0..PINS).map(|number| tokio::spawn(ask(number))).collect();
@@ -52,10 +52,12 @@ async fn ask_for_memory(installation: &Installation, serving: &Serving) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_memory_it_ends_or_says_503_and_no_code_comes_back_175() {
     let installation = Installation::new().await;
-    installation.import_pins("pin", PINS, "8299");
     let (mut ended, mut accepted, mut replayed) = (0, 0, 0);
     let rooms: &[u64] = if is_long() { &[0, 1, 2, 4, 8, 16, 24, 32, 48, 64] } else { &[0, 8, 32] };
     for (round, room) in rooms.iter().enumerate() {
+        // New ones each time: what dies in a comparison leaves a counted failure.
+        let pins = format!("pin-{round}");
+        installation.import_pins(&pins, PINS, "8299");
         let crowd = Crowd::of(installation.accounts(&format!("user-{round}"), ACCOUNTS));
         let mut serving = installation.serve().await;
         let target = Target { address: serving.address, number: 0 };
@@ -64,7 +66,7 @@ async fn without_memory_it_ends_or_says_503_and_no_code_comes_back_175() {
         crowd.take_500_for_unknown();
         let from = crowd.history.now();
         limit(&serving, Some(size(serving.program.id()) + (room << 20)));
-        ask_for_memory(&installation, &serving).await;
+        ask_for_memory(&installation, &serving, &pins).await;
         let deadline = Instant::now() + Duration::from_secs(2);
         while Instant::now() < deadline && serving.readiness_or_nothing().await == Some(200) {
             sleep(Duration::from_millis(50)).await;
