@@ -37,6 +37,8 @@ pub(crate) struct Crowd {
     accepted: watch::Sender<usize>,
     has_stopped: AtomicBool,
     takes_500: AtomicBool,
+    /// Milliseconds that a worker waits between two codes.
+    pace: AtomicU64,
     outages: Mutex<Vec<Outage>>,
 }
 
@@ -50,6 +52,7 @@ impl Crowd {
             accepted: watch::Sender::new(0),
             has_stopped: AtomicBool::new(false),
             takes_500: AtomicBool::new(false),
+            pace: AtomicU64::new(0),
             outages: Mutex::default(),
         })
     }
@@ -139,7 +142,12 @@ impl Crowd {
                     match self.verify(target, code).await {
                         Answer::Broken => return,
                         Answer::Unavailable => sleep(PAUSE).await,
-                        _ => {}
+                        _ => {
+                            let pace = self.pace.load(Ordering::Relaxed);
+                            if pace > 0 {
+                                sleep(Duration::from_millis(pace)).await;
+                            }
+                        }
                     }
                     if self.has_stopped.load(Ordering::Relaxed) {
                         return;
@@ -151,6 +159,11 @@ impl Crowd {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// So that the codes of long loads do not run out: each worker waits so long between two.
+    pub(crate) fn walk(&self, milliseconds: u64) {
+        self.pace.store(milliseconds, Ordering::Relaxed);
     }
 
     /// Where the service may take the store for damaged, which is 500 and no more certain than 503.

@@ -11,7 +11,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 const REPLICAS: usize = 3;
-const ACCOUNTS: usize = 4_000;
+/// Their new codes, one each in 30 s, are more than the load takes at its pace.
+const ACCOUNTS: usize = 9_000;
+/// Milliseconds; some 250 requests a second.
+const PACE: u64 = 30;
 const VICTIMS: usize = 50;
 const WORKERS: usize = 8;
 
@@ -74,6 +77,7 @@ async fn three_replicas_that_are_restarted_in_turn_behind_haproxy_lose_no_reques
     let proxy = Proxy::start(&program, &["-db", "-f", "proxy.conf"], |own| configuration(own, &places)).await;
     let target = Target { address: proxy.address, number: 0 };
     let began = crowd.history.now();
+    crowd.walk(PACE);
     let load = crowd.load(target, 0..ACCOUNTS, WORKERS);
     crowd.has_accepted(100).await;
     let restarts = REPLICAS * if is_long() { 10 } else { 1 };
