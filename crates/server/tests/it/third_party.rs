@@ -12,6 +12,7 @@ mod openid_provider;
 mod password_grant;
 mod password_hashes;
 mod proxies;
+mod rolling_restart;
 mod schemathesis;
 
 use crate::harness::peer;

@@ -84,6 +84,19 @@ impl Installation {
         self.import(device(subject));
     }
 
+    /// So many accounts with such a device, each by its token.
+    pub(crate) fn accounts(&self, name: &str, count: usize) -> Vec<String> {
+        let subjects: Vec<_> = (0..count).map(|number| format!("{name}-{number}")).collect();
+        self.import(subjects.iter().map(|subject| device(subject)).collect::<String>());
+        subjects.iter().map(|subject| self.token(subject)).collect()
+    }
+
+    /// So many accounts that have nothing but this PIN.
+    pub(crate) fn import_pins(&self, name: &str, count: usize, pin: &str) {
+        let line = |number| json!({ "id": format!("{name}-{number}"), "pin": pin }).to_string();
+        self.import((0..count).map(line).collect::<Vec<_>>().join("\n"));
+    }
+
     /// The service, ready.
     pub(crate) async fn serve(&self) -> Serving {
         let serving = Serving::start(&mut self.einmal(&["serve"])).await;
@@ -158,6 +171,13 @@ impl Serving {
     pub(crate) async fn readiness(&self) -> Response {
         let url = format!("http://{}/health/readiness", self.management);
         self.client.get(url).send().await.unwrap()
+    }
+
+    /// The status of readiness, if there is somebody who says so.
+    pub(crate) async fn readiness_or_nothing(&self) -> Option<u16> {
+        let url = format!("http://{}/health/readiness", self.management);
+        let answer = self.client.get(url).timeout(Duration::from_secs(10)).send().await;
+        Some(answer.ok()?.status().as_u16())
     }
 
     pub(crate) async fn until_ready(&self) {
