@@ -64,6 +64,9 @@ const TOML: &[&str] =
     &["[", "]", "=", "\"", "\n", "{ ", " }", "\0EINMAL__", "__", "true", "1", "\"30s\"", "[[issuers]]\n"];
 
 /// Runs one target.
+///
+/// # Panics
+/// If there is no such target, or its property does not hold.
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name);
     assert!(target.is_some(), "no target is called {name}");

@@ -62,7 +62,7 @@ fn bytes(account: &Account, version: Version) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Rows of three users, each written three times, as a store could have kept them.
-struct Rows {
+struct Written {
     keyring: Arc<Keyring>,
     ids: [AccountId; 3],
     /// Whose it is, and the row.
@@ -83,7 +83,7 @@ impl Entropy for Counting {
     }
 }
 
-static ROWS: LazyLock<Option<Rows>> = LazyLock::new(|| {
+static WRITTEN: LazyLock<Option<Written>> = LazyLock::new(|| {
     let entropy = Counting(AtomicU64::new(1));
     let keyring = Keyring::parse(
         "0000000a:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n0000000b:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=",
@@ -100,14 +100,14 @@ static ROWS: LazyLock<Option<Rows>> = LazyLock::new(|| {
             rows.push((index, SealedAccount { guard: swap.guard, vault: swap.vault? }));
         }
     }
-    Some(Rows { keyring, ids, rows })
+    Some(Written { keyring, ids, rows })
 });
 
 /// Three bytes: whose account is asked for, from which row the guard comes and from which the vault. Then changes of
 /// three bytes: where, and by what. A row opens for nobody but whose it is, whole, and as it was written.
 pub(crate) fn sealed_row(data: &[u8]) {
-    let Some(Rows { keyring, ids, rows }) = &*ROWS else {
-        assert!(ROWS.is_some(), "no rows");
+    let Some(Written { keyring, ids, rows }) = &*WRITTEN else {
+        assert!(WRITTEN.is_some(), "no rows");
         return;
     };
     let Some(([whose, guard, vault], changes)) = data.split_first_chunk() else { return };
@@ -118,19 +118,19 @@ pub(crate) fn sealed_row(data: &[u8]) {
         return;
     };
     let row = SealedAccount { guard: one.guard.clone(), vault: other.vault.clone() };
-    let mut changed = row.clone();
+    let mut altered = row.clone();
     for change in changes.chunks_exact(3) {
         let [high, low, by] = change else { continue };
         let place = usize::from(u16::from_be_bytes([high & 0x7f, *low]));
-        alter(if high & 0x80 == 0 { &mut changed.guard } else { &mut changed.vault }, place, *by);
+        alter(if high & 0x80 == 0 { &mut altered.guard } else { &mut altered.vault }, place, *by);
     }
-    let is_as_written = changed == row && guard == vault && *owner == whose;
-    let opened = Opened::open(Arc::clone(keyring), id, &changed);
+    let is_as_written = altered == row && guard == vault && *owner == whose;
+    let opened = Opened::open(Arc::clone(keyring), id, &altered);
     assert_eq!(
         opened.is_ok(),
         is_as_written,
         "whose {whose}, guard {guard}, vault {vault}, changed: {}",
-        changed != row
+        altered != row
     );
     if let Ok(opened) = opened {
         let pin = opened.account.pin.as_ref().map(StoredHash::as_str);

@@ -196,7 +196,7 @@ pub(crate) fn jwks(data: &[u8]) {
         assert!(text("use").is_none_or(|purpose| purpose == "sig"), "{jwk}");
         match text("kty") {
             Some("RSA") => {
-                assert!((256..=1024).contains(&length("n")) && (1..=4).contains(&length("e")), "{jwk}")
+                assert!((256..=1024).contains(&length("n")) && (1..=4).contains(&length("e")), "{jwk}");
             }
             Some("EC") => assert!(matches!(text("crv"), Some("P-256" | "P-384")), "{jwk}"),
             Some("OKP") => assert_eq!(text("crv"), Some("Ed25519"), "{jwk}"),

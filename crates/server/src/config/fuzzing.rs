@@ -91,7 +91,7 @@ fn has_places(error: &ConfigError, file: &str, variables: &mut dyn Iterator<Item
         match &fault.place {
             Place::Whole => {}
             Place::Line(line) => {
-                assert!((1..=file.lines().count().max(1) + 1).contains(line), "line {line} of {file:?}")
+                assert!((1..=file.lines().count().max(1) + 1).contains(line), "line {line} of {file:?}");
             }
             Place::Variable(name) => {
                 let is_one = names.iter().any(|one| one == name || *one == name.escape_debug().to_string());
