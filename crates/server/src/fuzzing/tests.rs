@@ -123,9 +123,11 @@ fn drive(name: &str) {
     let corpus = corpus(target);
     let time = Duration::from_secs(if is_long() { 120 } else { 5 });
     let begun = Instant::now();
-    for input in &corpus {
+    for (file, input) in &corpus {
+        println!("fuzz/corpus/{name}/{file}");
         (target.run)(input);
     }
+    let corpus: Vec<_> = corpus.into_iter().map(|(_, input)| input).collect();
     let (size, count) = (corpus.len(), Cell::new(corpus.len()));
     let strategy = inputs(Rc::new(corpus), target.words);
     let config =
@@ -148,9 +150,13 @@ fn drive(name: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-fn corpus(target: &Target) -> Vec<Vec<u8>> {
+fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
     let folder = folder().join("corpus").join(target.name);
-    let corpus: Vec<_> = names(&folder).iter().map(|name| fs::read(folder.join(name)).unwrap()).collect();
+    let read = |file: String| {
+        let input = fs::read(folder.join(&file)).unwrap();
+        (file, input)
+    };
+    let corpus: Vec<_> = names(&folder).into_iter().map(read).collect();
     assert!(!corpus.is_empty(), "nothing to begin with for {}", target.name);
     corpus
 }
