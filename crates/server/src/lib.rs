@@ -9,6 +9,8 @@ pub mod config;
 pub mod context;
 pub mod dev;
 pub mod entropy;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 pub mod mail;
 pub mod metrics;

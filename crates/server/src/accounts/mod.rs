@@ -11,6 +11,8 @@ mod encode;
 mod enrol_first;
 mod envelope;
 mod export;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 mod key_use;
 mod keyring;

@@ -84,7 +84,7 @@ impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
 }
 
 /// RFC 6750 section 2.1. Two lines are not joined: a proxy in front may have judged the other one.
-fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let missing = || challenge(ErrorCode::TokenMissing, HeaderValue::from_static(r#"Bearer realm="einmal""#));
     let line = lines.next().ok_or_else(missing)?;

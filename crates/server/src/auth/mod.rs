@@ -7,6 +7,8 @@ pub mod caller;
 mod claims;
 mod direct_grant;
 mod discovery;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod introspection;
 mod issuer_keys;
 mod jwk;

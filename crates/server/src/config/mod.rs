@@ -6,6 +6,8 @@ mod duration;
 mod environment;
 mod example;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod introspection;
 mod issuers;
@@ -98,14 +100,24 @@ impl Document {
             return Err(ConfigError::Absent);
         }
         let text = path.map(read_file).transpose()?.unwrap_or_default();
+        let directory = path.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
+        Self::of(&text, file, directory, environment)
+    }
+
+    /// Of the text of a file, which is called `file` where faults are told.
+    fn of(
+        text: &str,
+        file: Option<String>,
+        directory: PathBuf,
+        environment: Environment,
+    ) -> Result<Self, ConfigError> {
         let mut root =
-            tree::parse_file(&text).map_err(|faults| ConfigError::faulty(file.as_deref(), faults))?;
+            tree::parse_file(text).map_err(|faults| ConfigError::faulty(file.as_deref(), faults))?;
         let mut faults = Vec::new();
         // Before the overlay, which may cover a fault of the file, and after it, for the tables it brings.
         keys::check(&root, keys::ROOT, "", &mut faults);
         overlay::apply(&mut root, &environment, &mut faults);
         keys::check(&root, keys::ROOT, "", &mut faults);
-        let directory = path.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
         Ok(Self { file, directory, environment, root, faults })
     }
 

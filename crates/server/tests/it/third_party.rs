@@ -5,6 +5,7 @@ mod authenticators;
 mod browser;
 mod codes;
 mod jose;
+mod jws_vectors;
 mod mail_server;
 mod opaque_tokens;
 mod openapi_document;
