@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod http;
 pub mod mail;
 pub mod metrics;
+pub mod page;
 pub mod process;
 pub mod reload;
 pub mod run;
