@@ -2,8 +2,11 @@
 //! in a browser is in `third_party/account_page.rs`.
 
 use crate::harness::issuer;
+use crate::harness::program::{Run, einmal};
 use crate::harness::service::Service;
 use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -189,5 +192,22 @@ async fn nobody_is_sent_to_sign_in_over_an_unprotected_connection_or_at_another_
         let service = Service::start_with(SWITCHED_ON).await;
         discovery(&service, &changes);
         assert_eq!(get(&service, "/account/config.json", &[]).await.status, 503, "{changes}");
+    }
+}
+
+#[test]
+fn the_section_in_the_manual_is_taken_also_with_all_that_it_shows_as_optional() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("docs/ACCOUNT_PAGE.md");
+    let manual = fs::read_to_string(path).unwrap();
+    let sample = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for section in [sample.to_owned(), sample.replace("\n# ", "\n")] {
+        let text = format!(
+            "{section}\n[keyring]\nfile = \"k\"\n[[issuers]]\nissuer = \"https://id.example.com\"\naudiences = [\"einmal\"]\n"
+        );
+        fs::write(directory.path().join("einmal.toml"), text).unwrap();
+        let mut command = einmal(&["config", "check", "--config", "einmal.toml"]);
+        let run = Run::from(command.current_dir(directory.path()).output().unwrap());
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{section}");
     }
 }

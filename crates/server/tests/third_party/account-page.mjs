@@ -1,5 +1,6 @@
 // Drives the account page in Chromium as its user does, once on a phone in German and once on a wide screen in English.
-// Prints what was seen as JSON. Input is one line of JSON; with `screenshots` pictures for the manual are left there.
+// Prints what was seen as JSON. Input is one line of JSON; in the folder `screenshots`, if there is one, it leaves pictures for
+// the manual.
 import { parse } from '@otplib/uri';
 import jsqr from 'jsqr';
 import { readFileSync } from 'node:fs';
@@ -57,10 +58,13 @@ async function visit(width, language, user) {
         runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
       }));
       view.violations.push(...violations.map(({ id, nodes }) => `${colorScheme} ${id}: ${nodes.map((node) => node.html).join(' ')}`));
-      if (screenshots) await page.screenshot({ path: `${screenshots}/${name}-${width}-${colorScheme}.png` });
     }
     found.views[name] = view;
   }
+  const picture = async (name, options) => {
+    if (screenshots) await page.screenshot({ path: `${screenshots}/account-page-${name}.png`, ...options });
+  };
+  const middle = (height) => ({ clip: { x: 264, y: 0, width: 752, height } });
   const alerted = async (name) => {
     await alert.first().waitFor();
     found.said[name] = await alert.first().textContent();
@@ -109,6 +113,7 @@ async function visit(width, language, user) {
     isCopied: await page.evaluate(() => navigator.clipboard.readText()) === params.secret,
   };
   await look('scan');
+  if (language === 'en') await picture('scan', middle(820));
   const code = page.getByLabel(words.scanCode);
   const wrong = [...'123456789'].map((digit) => digit.repeat(6)).find((six) => ![-1, 0, 1].some((step) => codeOf(params, step * 30) === six));
   for (const [name, typed] of [['wrongCode', wrong], ['clock', codeOf(params, 300)]]) {
@@ -127,6 +132,10 @@ async function visit(width, language, user) {
   await page.getByText(words.enrolled).waitFor();
   await page.getByRole('heading', { name: 'Telefon', exact: true }).waitFor();
   await look('enrolled');
+  // What was told is gone again.
+  await context.clock.fastForward(9_000);
+  await page.locator('#notice.is-shown').waitFor({ state: 'detached' });
+  if (language === 'en') await picture('overview', middle(900));
 
   // A name, and whether to delete.
   await page.getByRole('button', { name: fill('renameNamed', { name: 'Telefon' }) }).click();
@@ -144,6 +153,10 @@ async function visit(width, language, user) {
     await pin.fill(typed);
     found.rules.push(await page.locator('.rules li').evaluateAll((rules) => rules.map((rule) => rule.classList.contains('is-kept'))));
     if (typed === '1234') await look('pin');
+    if (typed === '1234' && language === 'de') {
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await picture('pin');
+    }
   }
   await page.getByLabel(words.code, { exact: true }).fill(codeOf({ secret: deviceSecret }));
   await button('pinSet').click();
@@ -170,7 +183,16 @@ async function visit(width, language, user) {
   await heading('enrolTitle').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: language === 'de' ? 'Deutsch' : 'English' }).click();
   await heading('enrolTitle').waitFor();
-  await context.clock.fastForward(601_000);
+  // Its time is over, or it is refused.
+  if (language === 'de') {
+    await context.clock.fastForward(601_000);
+  } else {
+    const errors = [{ id: '1', status: '401', code: 'token-invalid', title: 'Invalid token' }];
+    await page.route('**/user/authenticators', (route) => route.fulfill({ status: 401, json: { errors } }), { times: 1 });
+    await page.getByLabel(words.proofPin, { exact: true }).check();
+    await page.getByLabel(words.pin, { exact: true }).fill('8035');
+    await button('continue').click();
+  }
   await page.getByRole('dialog').waitFor();
   await look('session-ended');
   const [again] = await Promise.all([context.waitForEvent('page'), page.getByRole('link', { name: words.signInAgain }).click()]);

@@ -1,6 +1,6 @@
 // Adds an authenticator app in two steps: show that it is you, then connect the app and confirm with its first code.
 
-import { beginAuthenticator, confirmAuthenticator, qrCodeOf, remove } from "./api.js";
+import { beginAuthenticator, confirmAuthenticator, listAuthenticators, qrCodeOf, remove } from "./api.js";
 import { clockOffset } from "./clock-check.js";
 import { alertPlace, el, field, form, show, tell } from "./elements.js";
 import { explain } from "./faults.js";
@@ -47,7 +47,7 @@ export function showConfirmation(begun, back, again) {
     await back(say("enrolled"));
   };
   const refused = async (error) => {
-    if (error.code === "not-found") return showGone(back, again);
+    if (error.code === "not-found") return await isConfirmed(begun.id) ? back(say("enrolled")) : showGone(back, again);
     if (error.code !== "proof-invalid") return failed.replaceChildren(explain(error));
     // What cannot be a code is not counted there either.
     if (/^[0-9]{6,8}$/.test(code.value.replaceAll(/[ -]/g, ""))) wrong += 1;
@@ -60,6 +60,10 @@ export function showConfirmation(begun, back, again) {
     el("p", {}, say("scanText")), image(begun), byHand(begun),
     form({}, confirm, refused, field(say("scanCode"), code), failed, buttons("confirm", cancel))));
 }
+
+/** An answer that got lost on the way may have been a yes. */
+const isConfirmed = async (id) =>
+  (await listAuthenticators().catch(() => [])).some((one) => one.id === id && one.state === "confirmed");
 
 async function hints(begun, code, serverSeconds, wrong) {
   const left = Math.max(MOST_WRONG - wrong, 0);

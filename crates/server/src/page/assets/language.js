@@ -5,7 +5,7 @@ import { TEXTS } from "./texts.js";
 
 const KEPT = "einmal.language";
 let current = "en";
-/** Every node with text of ours, and how it gets it. Weak, for views come and go. */
+/** Every node with text of ours, and how it gets it. */
 const bound = new Set();
 
 export const languages = Object.keys(TEXTS);
@@ -39,9 +39,9 @@ function use(name) {
   document.documentElement.lang = name;
   document.title = t("title");
   for (const one of bound) {
-    const node = one.node.deref();
-    if (node) one.update(node);
-    else bound.delete(one);
+    one.update(one.node);
+    // Of a view that is gone.
+    if (!one.node.isConnected) bound.delete(one);
   }
 }
 
@@ -53,10 +53,10 @@ export function t(key, values = {}) {
   });
 }
 
-/** `update` gets the node whenever the language changes, and now. It must not hold the node itself. */
+/** `update` gets the node whenever the language changes, and now. */
 export function bind(node, update) {
   update(node);
-  bound.add({ node: new WeakRef(node), update });
+  bound.add({ node, update });
   return node;
 }
 

@@ -26,10 +26,12 @@ fn node(folder: &Path, script: &str, input: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Where pictures for the manual are to be left: `EINMAL_TEST_SCREENSHOTS=docs/images`, say.
+/// Where pictures for the manual are to be left: `EINMAL_TEST_SCREENSHOTS=docs/images`, from the root of the repository.
 #[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
 fn screenshots() -> Option<String> {
-    std::env::var("EINMAL_TEST_SCREENSHOTS").ok()
+    let folder = std::env::var("EINMAL_TEST_SCREENSHOTS").ok()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    Some(root.join(folder).display().to_string())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,6 +54,7 @@ async fn users_look_after_their_account_on_phones_and_wide_screens_by_mouse_and_
     let serving = installation.serve().await;
     let url = format!("http://{}", serving.address);
 
+    early_in_a_step(10).await;
     let input = json!({
         "url": url, "executablePath": chromium, "texts": asset("texts.js"), "deviceSecret": SECRET,
         "screenshots": screenshots(),
