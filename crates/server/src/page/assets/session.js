@@ -14,7 +14,8 @@ export function startSession(grant) {
   current = grant;
   clearTimeout(timer);
   if (grant.endsAt !== undefined) {
-    timer = setTimeout(sessionEnded, Math.max(grant.endsAt - performance.now(), 0));
+    // A timer that is set for later than that fires at once.
+    timer = setTimeout(sessionEnded, Math.min(Math.max(grant.endsAt - performance.now(), 0), 2 ** 31 - 1));
   }
   return isAnotherUser;
 }

@@ -108,7 +108,8 @@ fn assert_visit(visit: &Value, width: u64, url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_takes_the_pins_that_the_service_takes_and_tells_how_far_a_clock_is_off() {
+async fn the_page_takes_the_pins_that_the_service_takes_tells_how_far_a_clock_is_off_and_speaks_both_languages()
+ {
     let Some(folder) = peer("EINMAL_TEST_NODE", "the comparison of the account page with the service") else {
         return;
     };
@@ -119,7 +120,7 @@ async fn the_page_takes_the_pins_that_the_service_takes_and_tells_how_far_a_cloc
     let codes: Vec<_> =
         offsets.iter().map(|offset| code_of(key, step().checked_add_signed(*offset).unwrap())).collect();
     let input = json!({
-        "pinRules": asset("pin-rules.js"), "clockCheck": asset("clock-check.js"),
+        "pinRules": asset("pin-rules.js"), "clockCheck": asset("clock-check.js"), "texts": asset("texts.js"),
         "key": { "secret": key, "algorithm": "SHA1", "digits": 6, "period": 30 },
         "now": step() * 30 + 7, "codes": codes,
     });
@@ -130,4 +131,7 @@ async fn the_page_takes_the_pins_that_the_service_takes_and_tells_how_far_a_cloc
     assert_eq!(said["others"], json!([]));
     let seconds: Vec<_> = offsets.iter().map(|offset| offset * 30).collect();
     assert_eq!(said["offsets"], json!(seconds));
+    let [english, german] = [0, 1].map(|language| said["shapes"][language].as_array().unwrap());
+    assert!(english.len() > 90);
+    assert_eq!(english, german, "each text in each language, with the same places");
 }
