@@ -4,6 +4,7 @@ import { sessionEnded, token } from "./session.js";
 
 const BASE = new URL("../user/2025-1/user/", import.meta.url);
 const JSON_API = "application/vnd.api+json";
+const JSON_ALONE = "application/json";
 
 /** An answer that is no success. `code` is the API's, or "unreachable", "session-ended" or "unknown". */
 export class Refusal extends Error {
@@ -57,7 +58,7 @@ export const qrCodeOf = async (id) =>
   (await send("GET", `${PATHS.authenticator}/${id}/qr`, { accept: "image/svg+xml" })).blob();
 
 export const confirmAuthenticator = (id, otp) =>
-  send("POST", `${PATHS.authenticator}/${id}/confirm`, { body: { otp }, type: "application/json", accept: "application/json" });
+  send("POST", `${PATHS.authenticator}/${id}/confirm`, { body: { otp }, type: JSON_ALONE, accept: JSON_ALONE });
 
 export const rename = ({ type, id }, label) =>
   send("PATCH", `${PATHS[type]}/${id}`, { body: resource(type, { label }) });
@@ -68,10 +69,10 @@ export const setPin = (pin, otp) =>
   send("PUT", "pin", { body: resource("pin", { pin, otp }), key: crypto.randomUUID() });
 
 /** `{ pin, password }`: whether there is one. */
-export const pinAndPassword = async () => (await send("GET", "pin-or-password", { accept: "application/json" })).json();
+export const pinAndPassword = async () => (await send("GET", "pin-or-password", { accept: JSON_ALONE })).json();
 
 /** Seconds until another mail can be sent, if this one was not. */
 export const mailCode = async () => {
-  const answer = await send("POST", "otp/sendmail", { accept: "application/json" });
+  const answer = await send("POST", "otp/sendmail", { accept: JSON_ALONE });
   return Number(answer.headers.get("Retry-After")) || undefined;
 };

@@ -24,6 +24,10 @@ export function field(label, input, hint) {
   return el("div", { class: "field" }, el("label", { for: input.id }, label), input, described);
 }
 
+/** A field for a code or a PIN: digits, which a phone has a keyboard for. */
+export const digitsInput = (attributes = {}) =>
+  el("input", { class: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: "64", required: true, ...attributes });
+
 /** A place for what went wrong, which is read out at once. */
 export const alertPlace = () => el("p", { class: "alert", role: "alert" });
 
@@ -48,7 +52,7 @@ export function form(attributes, submit, failed, ...children) {
       try {
         await submit();
       } catch (error) {
-        failed(error);
+        await failed(error);
       }
     });
   } }, ...children);

@@ -2,7 +2,7 @@
 
 import { beginAuthenticator, confirmAuthenticator, listAuthenticators, qrCodeOf, remove } from "./api.js";
 import { clockOffset } from "./clock-check.js";
-import { alertPlace, el, field, form, show, tell } from "./elements.js";
+import { alertPlace, digitsInput, el, field, form, show, tell } from "./elements.js";
 import { explain } from "./faults.js";
 import { durationText, say, sayIn } from "./language.js";
 import { proofFields } from "./proof.js";
@@ -38,7 +38,7 @@ const buttons = (text, cancel) => el("div", { class: "buttons" },
 
 /** `begun` has its key if it was begun just now; of an earlier one only the image is to be had. */
 export function showConfirmation(begun, back, again) {
-  const code = el("input", { class: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: "64", required: true });
+  const code = digitsInput();
   const failed = alertPlace();
   let wrong = 0;
   const confirm = async () => {

@@ -72,6 +72,8 @@ export const dateText = (iso) => () =>
 
 /** Seconds as people say them. */
 export const durationText = (seconds) => () => {
-  const [unit, count] = seconds < 90 ? ["second", seconds] : seconds < 5400 ? ["minute", seconds / 60] : ["hour", seconds / 3600];
-  return new Intl.NumberFormat(current, { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(count));
+  const units = [["hour", 3600], ["minute", 60], ["second", 1]];
+  // From one and a half of it.
+  const [unit, length] = units.find(([, length]) => seconds >= 1.5 * length) ?? units.at(-1);
+  return new Intl.NumberFormat(current, { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(seconds / length));
 };

@@ -17,8 +17,9 @@ function showHeader() {
   const choices = languages.map((name) => bind(
     el("button", { type: "button", class: "small", lang: name, onclick: () => chooseLanguage(name) }, NAMES[name]),
     (button) => button.setAttribute("aria-pressed", String(language() === name))));
+  const icon = el("img", { src: new URL("icon.svg", import.meta.url).href, alt: "", width: "28", height: "28" });
   header.replaceChildren(
-    el("p", { class: "brand" }, el("img", { src: new URL("icon.svg", import.meta.url).href, alt: "", width: "28", height: "28" }), config?.service ?? ""),
+    el("p", { class: "brand" }, icon, config?.service ?? ""),
     el("div", { class: "choices" },
       sayIn(el("div", { class: "languages", role: "group" }, choices), "aria-label", "language"),
       token() && el("button", { type: "button", class: "small", onclick: signOut }, say("signOut"))));
@@ -82,7 +83,8 @@ async function start() {
   startLanguage("en");
   showHeader();
   if (!isSecureContext) return showFault("insecure");
-  const configured = await fetch(new URL("config.json", import.meta.url), { cache: "no-store" }).catch(() => undefined);
+  const address = new URL("config.json", import.meta.url);
+  const configured = await fetch(address, { cache: "no-store" }).catch(() => undefined);
   if (!configured?.ok) return showFault("configUnreachable");
   config = Object.freeze(await configured.json());
   startLanguage(config.language);

@@ -24,7 +24,7 @@ export async function showOverview(...said) {
     place.replaceChildren(...sections(authenticators, devices, has));
   } catch (error) {
     const failed = alertPlace();
-    place.replaceChildren(failed, el("button", { type: "button", onclick: () => showOverview() }, say("tryAgain")));
+    place.replaceChildren(failed, button("tryAgain", () => showOverview()));
     failed.append(explain(error));
   }
 }
@@ -41,25 +41,29 @@ function sections(authenticators, devices, has) {
   const item = (one) => itemOf(one, isLive(one) && live === 1);
   return [
     section("authenticators", list(authenticators.map(item), "authenticatorsNone"),
-      el("button", { type: "button", class: "primary", onclick: () => showEnrolment(has, showOverview) }, say("addAuthenticator"))),
+      button("addAuthenticator", () => showEnrolment(has, showOverview), "primary")),
     section("devices", list(devices.map(item), "devicesNone")),
     may("user:users.pin:update") && section("pinSection",
       has.isKnown && el("p", {}, say(has.pin ? "pinIsSet" : "pinIsNotSet")),
-      el("button", { type: "button", onclick: () => showPin(showOverview) }, say(has.isKnown && has.pin ? "pinChange" : "pinSet"))),
+      button(has.isKnown && has.pin ? "pinChange" : "pinSet", () => showPin(showOverview))),
   ].filter(Boolean);
 }
 
+const button = (text, onclick, kind) => el("button", { type: "button", class: kind, onclick }, say(text));
+
 function section(name, ...children) {
   const heading = el("h2", { id: freshId("section") }, say(name));
-  return el("section", { class: "card", "aria-labelledby": heading.id }, heading, el("p", { class: "hint" }, say(`${name}Hint`)), ...children);
+  const hint = el("p", { class: "hint" }, say(`${name}Hint`));
+  return el("section", { class: "card", "aria-labelledby": heading.id }, heading, hint, ...children);
 }
 
-const list = (items, none) => (items.length > 0 ? el("ul", { class: "items" }, items) : el("p", { class: "none" }, say(none)));
+const list = (items, none) =>
+  (items.length > 0 ? el("ul", { class: "items" }, items) : el("p", { class: "none" }, say(none)));
 
 function itemOf(item, isLast) {
   const name = () => item.label ?? t("unnamed");
-  const button = (text, onclick, kind) =>
-    sayIn(el("button", { type: "button", class: `small ${kind}`, onclick }, say(text)), "aria-label", `${text}Named`, { name });
+  const named = (text, onclick, kind) =>
+    sayIn(button(text, onclick, `small ${kind}`), "aria-label", `${text}Named`, { name });
   const isPending = item.state === "pending";
   const isUsed = item.lastUsedAt ?? undefined;
   return el("li", {},
@@ -70,8 +74,8 @@ function itemOf(item, isLast) {
         item.createdAt && [say("added", { date: dateText(item.createdAt) }), el("br")],
         !isPending && (isUsed ? say("lastUsed", { date: dateText(isUsed) }) : say("neverUsed")))),
     el("div", { class: "buttons" },
-      isPending && button("finish", () => showConfirmation(item, showOverview), "primary"),
-      button("rename", () => askForName(item, () => showOverview(say("renamed"))), ""),
+      isPending && named("finish", () => showConfirmation(item, showOverview), "primary"),
+      named("rename", () => askForName(item, () => showOverview(say("renamed"))), ""),
       may("user:device-totps:delete") &&
-        button("delete", () => askToDelete(item, name, isLast, () => showOverview(say("deleted", { name }))), "danger")));
+        named("delete", () => askToDelete(item, name, isLast, () => showOverview(say("deleted", { name }))), "danger")));
 }

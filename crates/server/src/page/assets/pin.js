@@ -1,7 +1,7 @@
 // Sets the PIN, against a code. Its rules are shown while it is typed.
 
 import { setPin } from "./api.js";
-import { alertPlace, el, field, form, show, tell } from "./elements.js";
+import { alertPlace, digitsInput, el, field, form, show, tell } from "./elements.js";
 import { explain } from "./faults.js";
 import { bind, say, t } from "./language.js";
 import { isSecure, RULES } from "./pin-rules.js";
@@ -10,7 +10,7 @@ import { codeField } from "./proof.js";
 /** `back` shows the overview and may be told something. */
 export function showPin(back) {
   tell();
-  const pin = el("input", { type: "password", class: "code", inputmode: "numeric", maxlength: "4", autocomplete: "new-password", required: true });
+  const pin = digitsInput({ type: "password", maxlength: "4", autocomplete: "new-password" });
   const rules = ruleList(pin);
   const code = codeField();
   const failed = alertPlace();
@@ -58,5 +58,6 @@ function ruleList(pin) {
     verdict.textContent = pin.value.length < 4 ? "" : broken ? t("pinBad", { rules: broken }) : t("pinGood");
   };
   pin.addEventListener("input", update);
-  return [el("p", { class: "hint rules-title" }, say("pinRules")), el("ul", { class: "rules" }, items.map(({ node }) => node)), verdict];
+  const list = el("ul", { class: "rules" }, items.map(({ node }) => node));
+  return [el("p", { class: "hint rules-title" }, say("pinRules")), list, verdict];
 }

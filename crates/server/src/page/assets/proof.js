@@ -1,14 +1,14 @@
 // How users show that it is them: a code of any kind, a PIN or a password. Nothing typed here outlives the view.
 
 import { mailCode } from "./api.js";
-import { alertPlace, busy, el, field, freshId } from "./elements.js";
+import { alertPlace, busy, digitsInput, el, field, freshId } from "./elements.js";
 import { explain } from "./faults.js";
 import { durationText, say } from "./language.js";
 import { may } from "./session.js";
 
 /** A field for a code, and a button that has one mailed. */
 export function codeField() {
-  const input = el("input", { class: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: "64", required: true });
+  const input = digitsInput();
   const node = el("div", {}, field(say("code"), input, say("codeHint")));
   if (may("user:otp:create")) node.append(mailButton(input));
   return { node, input };
@@ -31,17 +31,17 @@ function mailButton(input) {
   return el("div", { class: "mail" }, button, said, failed);
 }
 
-function secretField(label, attributes) {
-  const input = el("input", { type: "password", required: true, ...attributes });
-  return { node: field(say(label), input), input };
-}
+const labelled = (label, input) => ({ node: field(say(label), input), input });
+const pinField = () => labelled("pin", digitsInput({ type: "password", maxlength: "4", autocomplete: "off" }));
+const passwordField = () => labelled("password",
+  el("input", { type: "password", autocomplete: "current-password", maxlength: "1024", required: true }));
 
 /** One of those that the account has: `has` says whether there is a PIN, and a password. */
 export function proofFields(has) {
   const kinds = {
     otp: { text: "proofOtp", make: codeField },
-    pin: has.pin && { text: "proofPin", make: () => secretField("pin", { class: "code", inputmode: "numeric", maxlength: "4", autocomplete: "off" }) },
-    password: has.password && { text: "proofPassword", make: () => secretField("password", { autocomplete: "current-password", maxlength: "1024" }) },
+    pin: has.pin && { text: "proofPin", make: pinField },
+    password: has.password && { text: "proofPassword", make: passwordField },
   };
   const offered = Object.keys(kinds).filter((kind) => kinds[kind]);
   const place = el("div", {});
@@ -55,7 +55,8 @@ export function proofFields(has) {
   const choices = offered.map((kind) => el("label", { class: "choice" },
     el("input", { type: "radio", name, value: kind, checked: kind === "otp", onchange: () => choose(kind) }),
     el("span", {}, say(kinds[kind].text))));
-  const group = offered.length > 1 && el("fieldset", {}, el("legend", {}, say("proof")), el("div", { class: "choices" }, choices));
+  const group = offered.length > 1 &&
+    el("fieldset", {}, el("legend", {}, say("proof")), el("div", { class: "choices" }, choices));
   return {
     node: el("div", {}, group, place),
     read: () => ({ [chosen.kind]: chosen.input.value }),

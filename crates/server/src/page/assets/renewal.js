@@ -24,8 +24,9 @@ export async function askToSignInAgain(config, renewed, giveUp) {
     open.close();
     then();
   };
+  const out = el("button", { type: "button", class: "quiet", onclick: () => end(giveUp) }, say("signOut"));
   open = dialog(say("sessionEnded"), el("p", {}, say("sessionEndedText")), failed,
-    el("div", { class: "buttons" }, link, el("button", { type: "button", class: "quiet", onclick: () => end(giveUp) }, say("signOut"))),
+    el("div", { class: "buttons" }, link, out),
     el("p", { class: "hint" }, say("sessionEndedNewTab")));
   const asked = open;
   asked.addEventListener("cancel", (event) => event.preventDefault());

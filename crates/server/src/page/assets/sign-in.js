@@ -101,7 +101,8 @@ export async function redeem(config, pending, answer) {
 function identity(config, pending, idToken) {
   let claims = {};
   try {
-    const bytes = Uint8Array.from(atob(idToken.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const payload = atob(idToken.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
     claims = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     // Then nothing below is right.

@@ -79,7 +79,7 @@ async fn users_look_after_their_account_on_phones_and_wide_screens_by_mouse_and_
     assert!(said("wide", "foreign").contains("not begun on this page"), "{}", said("wide", "foreign"));
 
     let recipients: Vec<_> = mail.mails().into_iter().flat_map(|mail| mail.recipients).collect();
-    assert_eq!(recipients, ["bettina@example.com", "alice@example.com"]);
+    assert_eq!(recipients, ["TO:<bettina@example.com>", "TO:<alice@example.com>"]);
     for subject in ["alice", "bettina"] {
         let shown = installation.run(&["accounts", "show", subject, "--json"]);
         let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
