@@ -23,6 +23,7 @@ const codeOf = (params, seconds = 0) => generateSync({ ...params, epoch: Math.fl
 
 async function visit(width, language, user) {
   const words = TEXTS[language];
+  const app = language === 'de' ? 'Mein Telefon' : 'My phone';
   const fill = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const context = await browser.newContext({
     viewport: { width, height: width < 500 ? 812 : 900 }, locale: language, permissions: ['clipboard-read', 'clipboard-write'],
@@ -51,6 +52,7 @@ async function visit(width, language, user) {
   /** What holds for every view, in light and dark colours. */
   async function look(name) {
     const view = { width: 0, violations: [] };
+    await page.mouse.move(0, 0);
     for (const colorScheme of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       view.width = Math.max(view.width, await page.evaluate(() => document.documentElement.scrollWidth));
@@ -91,7 +93,7 @@ async function visit(width, language, user) {
   await button('mailCode').click();
   await page.getByText(words.mailSent).waitFor();
   await page.getByLabel(words.proofPin, { exact: true }).check();
-  await page.getByLabel(words.enrolName).fill('Telefon');
+  await page.getByLabel(words.enrolName).fill(app);
   for (const pin of ['7351', '8299']) {
     await page.getByLabel(words.pin, { exact: true }).fill(pin);
     await button('continue').click();
@@ -130,7 +132,7 @@ async function visit(width, language, user) {
   await code.fill(`${right.slice(0, 3)} ${right.slice(3)}`);
   await page.keyboard.press('Enter');
   await page.getByText(words.enrolled).waitFor();
-  await page.getByRole('heading', { name: 'Telefon', exact: true }).waitFor();
+  await page.getByRole('heading', { name: app, exact: true }).waitFor();
   await look('enrolled');
   // What was told is gone again.
   await context.clock.fastForward(9_000);
@@ -138,7 +140,7 @@ async function visit(width, language, user) {
   if (language === 'en') await picture('overview', middle(900));
 
   // A name, and whether to delete.
-  await page.getByRole('button', { name: fill('renameNamed', { name: 'Telefon' }) }).click();
+  await page.getByRole('button', { name: fill('renameNamed', { name: app }) }).click();
   await look('rename');
   await page.getByLabel(words.name, { exact: true }).fill('<b>Tablet</b>');
   await page.keyboard.press('Enter');
