@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod mail;
 pub mod metrics;
+pub mod page;
 pub mod process;
 pub mod reload;
 pub mod run;

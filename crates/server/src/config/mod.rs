@@ -1,6 +1,7 @@
 //! The configuration: a TOML file, environment variables over it, and the checks. Nothing that is wrong is
 //! ignored, and no message shows a secret.
 
+mod account_page;
 mod admin;
 mod duration;
 mod environment;
@@ -42,6 +43,7 @@ pub use store::{Engine, Store};
 
 use crate::auth::{AdministratorSettings, IssuerSettings};
 use crate::mail::MailSettings;
+use crate::page::AccountPageSettings;
 use einmal_core::policy::Policy;
 use section::{Section, Surroundings};
 use std::collections::BTreeSet;
@@ -68,6 +70,8 @@ pub struct Config {
     pub totp_issuer_label: String,
     /// `None` if nobody administers accounts over HTTP.
     pub administrators: Option<AdministratorSettings>,
+    /// `None` if there is no page for users.
+    pub account_page: Option<AccountPageSettings>,
     pub log: Log,
 }
 
@@ -132,12 +136,14 @@ impl Document {
         refuse_twice(&issuers, |issuer| &issuer.issuer, "issuer", &mut faults);
         introspection::refuse_shared(&issuers, &mut faults);
         let limits = limits::read(self, &mut faults);
-        let administrators = self.root.contains_key("admin").then(|| {
-            // Their faults have been told; a name is right also where the rest of an issuer is not.
-            let names = self.issuers(&mut Vec::new(), issuers::read_name);
-            let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
-            admin::read(&mut self.section("admin", &mut faults), &names)
-        });
+        // Their faults have been told; a name is right also where the rest of an issuer is not.
+        let names = self.issuers(&mut Vec::new(), issuers::read_name);
+        let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+        let administrators = self.root.contains_key("admin");
+        let administrators =
+            administrators.then(|| admin::read(&mut self.section("admin", &mut faults), &names));
+        let page = self.root.contains_key("account_page");
+        let page = page.then(|| account_page::read(&mut self.section("account_page", &mut faults), &names));
         let has_mail = self.root.contains_key("mail");
         let mail = has_mail.then(|| mail::read(&mut self.section("mail", &mut faults)));
         let log = log::read(&mut self.section("log", &mut faults));
@@ -153,6 +159,7 @@ impl Document {
                 throttle_status: limits.throttle_status,
                 totp_issuer_label: limits.totp_issuer_label,
                 administrators: administrators.flatten(),
+                account_page: page.flatten(),
                 log,
             }),
             _ => Err(self.error(faults)),

@@ -1,6 +1,7 @@
 //! One binary for all that is tested from outside of the library.
 #![cfg(test)]
 
+mod account_page;
 mod api;
 mod authorization;
 mod broken_connections;

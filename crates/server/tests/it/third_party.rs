@@ -1,6 +1,7 @@
 //! Against other people's software, which shares no code and no misunderstanding with einmal. `scripts/test` brings
 //! it here and says where it is; where it does not, these tests say so, and on a build machine they fail.
 
+mod account_page;
 mod authenticators;
 mod browser;
 mod codes;
