@@ -2,6 +2,7 @@
 //! of the service.
 
 pub mod catalogue;
+pub mod charts;
 pub mod clock;
 pub mod costs;
 pub mod experiment;
@@ -45,6 +46,8 @@ enum Command {
     Run(RunCommand),
     /// Count what one verification costs, stage by stage, and hold it to the stored figures
     Costs(costs::CostsCommand),
+    /// Draw the pictures of docs/PERFORMANCE.md
+    Charts(charts::ChartsCommand),
     /// What `costs` runs under valgrind
     #[command(hide = true)]
     Stages(costs::StagesCommand),
@@ -58,7 +61,7 @@ struct RunCommand {
     /// Some three minutes: three short rounds of the most important experiments
     #[arg(long, conflicts_with = "long")]
     quick: bool,
-    /// With ten million accounts, too, which take hours to make the first time
+    /// With ten million accounts, too, which take some minutes to make the first time
     #[arg(long)]
     long: bool,
     /// These experiments alone, by their names
@@ -155,6 +158,7 @@ pub fn main() -> Result<()> {
     match Program::parse().command {
         Command::Run(command) => command.run(),
         Command::Costs(command) => command.run(),
+        Command::Charts(command) => command.run(),
         Command::Stages(command) => command.run(),
         Command::Server(command) => command.run(),
     }
