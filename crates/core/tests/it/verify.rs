@@ -287,3 +287,24 @@ fn an_unlock_lifts_waits_and_suspensions_and_brings_nothing_back_that_was_spent(
     assert_eq!(account.account_code.map(|code| code.state), Some(CodeState::Dead));
     assert_eq!(account.pin_throttle.failures, Policy::PIN_FAILURES, "a dead PIN stays dead");
 }
+
+#[test]
+fn a_secret_that_could_not_take_the_code_forgets_it_and_learns_nothing() {
+    let account = |failures| {
+        let mut account = with_device(1);
+        account.devices[0].progress.failures = failures;
+        account.login_code = Some(issued(code_of(&account.devices[0], NOON, 1).as_str(), 600));
+        account
+    };
+    let login = OtpTypes::NONE.with(OtpType::Login);
+    // Not asked for, and suspended: whoever has a mailed code of the same digits lifts no suspension by it.
+    for (failures, wanted) in [(3, login), (100, OtpTypes::ALL)] {
+        let mut account = account(failures);
+        let device = account.devices[0].clone();
+        let code = code_of(&device, NOON, 1);
+        assert_eq!(verify(&mut account, &code, wanted, NOON), Verification::Accepted);
+        let spent = Some(device.totp.step_at(NOON) + 1);
+        let expected = einmal_core::account::Progress { last_step: spent, ..device.progress };
+        assert_eq!(account.devices[0].progress, expected);
+    }
+}
