@@ -14,6 +14,8 @@ mod key_commands;
 mod keys;
 mod load;
 mod mail;
+mod moving_in;
+mod moving_in_faults;
 mod refused_lines;
 mod replicas;
 mod restore;
