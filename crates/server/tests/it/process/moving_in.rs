@@ -96,7 +96,7 @@ async fn codes_of_secrets_in_a_realm_of_keycloak_are_accepted() {
         "1 imported, 0 replaced, 0 skipped, 0 refused\n\
          left out: 1 HOTP, whose counter cannot be moved safely\n\
          left out: 1 passkeys and security keys, which are bound to where they were made\n\
-         left out: 2 users without a one-time password\n"
+         left out: 3 users without a one-time password\n"
     );
     let file = fixture("realm.json");
     let (file, missed) = (file.display(), "left out: HOTP, whose counter cannot be moved safely");
@@ -128,10 +128,14 @@ async fn a_password_of_keycloak_comes_along_only_when_asked_for() {
     let run =
         move_in(&installation, "keycloak", "realm.json", &["--with-passwords", "--subject", "username"]);
     assert_eq!(run.code, Some(0), "{run:?}");
-    let export = installation.run(&["accounts", "export", "kc-alice", "--with-secrets"]);
-    let record: Value = serde_json::from_str(&export.stdout).unwrap();
-    let hash = PasswordHash::parse(record["passwordHash"].as_str().unwrap()).unwrap();
-    assert!(hash.is_of(b"old password").unwrap() && !hash.is_of(b"another password").unwrap());
+    for (subject, scheme) in [("kc-alice", "$pbkdf2-sha512$"), ("kc-dave", "$argon2id$")] {
+        let export = installation.run(&["accounts", "export", subject, "--with-secrets"]);
+        let record: Value = serde_json::from_str(&export.stdout).unwrap();
+        let hash = record["passwordHash"].as_str().unwrap();
+        assert!(hash.starts_with(scheme), "{subject}");
+        let hash = PasswordHash::parse(hash).unwrap();
+        assert!(hash.is_of(b"old password").unwrap() && !hash.is_of(b"another one").unwrap(), "{subject}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
