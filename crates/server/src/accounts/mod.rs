@@ -17,6 +17,7 @@ mod import;
 mod key_use;
 mod keyring;
 mod mail_code;
+mod moving;
 mod outcome;
 pub mod password_hash;
 mod prove;
@@ -38,12 +39,13 @@ pub use description::{
     PendingDescription,
 };
 pub use export::{Secrets, rfc_3339, write_record};
-pub use import::{Import, ImportError, Notice, Report};
+pub use import::{Import, ImportError, Lines, Notice, Report, Source, Target};
 pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
 pub use mail_code::Mailed;
+pub use moving::{Choices, Format, Kind, SubjectSource, Translation, Unreadable, translate};
 pub use outcome::Outcome;
 pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};
 pub use put::Put;

@@ -45,6 +45,34 @@ fn the_samples_of_the_operators_manual_run() {
 }
 
 #[test]
+fn the_samples_of_the_guide_to_moving_in_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/process/moving_in");
+    for name in ["realm.json", "tokens.pi", "tokens.key", "tokens.csv"] {
+        fs::copy(fixtures.join(name), directory.path().join(name)).unwrap();
+    }
+    let configuration = "[keyring]\nfile = \"einmal.keys\"\n\
+                         [[issuers]]\nissuer = \"https://id.example.com\"\naudiences = [\"einmal\"]\n";
+    fs::write(directory.path().join("einmal.toml"), configuration).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
+    let samples = shell_samples(&read("docs/MOVING_IN.md"));
+    assert_eq!(samples.len(), 5);
+    let output = Command::new("bash")
+        .args(["-euc", &format!("einmal keys generate\n{}", samples.join("\n"))])
+        .current_dir(directory.path())
+        .env("PATH", path)
+        .env("EINMAL_CONFIG", "einmal.toml")
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    let counts: Vec<_> =
+        out.lines().filter_map(|line| line.strip_suffix(" 0 replaced, 0 skipped, 0 refused")).collect();
+    assert_eq!(counts, [1, 1, 1, 1, 1, 1, 2, 2].map(|count| format!("{count} imported,")), "{out}\n{err}");
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let mut documents: Vec<_> =
         ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(PathBuf::from).into();

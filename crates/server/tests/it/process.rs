@@ -15,6 +15,8 @@ mod key_commands;
 mod keys;
 mod mail;
 mod memory;
+mod moving_in;
+mod moving_in_faults;
 mod refused_lines;
 mod replicas;
 mod restore;

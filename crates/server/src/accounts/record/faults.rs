@@ -30,7 +30,7 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    pub(super) fn at(member: impl Into<String>, fault: impl Into<String>) -> Self {
+    pub(in crate::accounts) fn at(member: impl Into<String>, fault: impl Into<String>) -> Self {
         Self::Member { member: member.into(), fault: fault.into() }
     }
 }
