@@ -8,6 +8,7 @@ mod crash;
 mod descriptors;
 pub(crate) mod dev;
 mod direct_grant;
+mod health;
 mod import;
 mod introspection;
 mod key_commands;
