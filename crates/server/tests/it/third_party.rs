@@ -4,6 +4,7 @@
 mod authenticators;
 mod browser;
 mod codes;
+mod deployments;
 mod jose;
 mod mail_server;
 mod opaque_tokens;
