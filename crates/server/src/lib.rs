@@ -9,9 +9,12 @@ pub mod config;
 pub mod context;
 pub mod dev;
 pub mod entropy;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 pub mod mail;
 pub mod metrics;
+pub mod page;
 pub mod process;
 pub mod reload;
 pub mod run;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
 use crate::mail::{MailSetupError, Mailer};
+use crate::page;
 use crate::reload;
 use crate::store::{self, Fence};
 use crate::trace::{self, Tracer};
@@ -151,6 +152,11 @@ impl Parts {
 
         let mut routes = router::routes();
         routes.extend(further);
+        if let Some(settings) = config.account_page
+            && let Some(sign_in) = verifier.sign_in(&settings.issuer)
+        {
+            routes.extend(page::routes(settings, sign_in, &context.issuer_label));
+        }
         let mut management_routes = management::routes(Arc::new(ready));
         if context.administrators.is_some() {
             management_routes.extend(admin::routes());

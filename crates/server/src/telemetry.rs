@@ -1,6 +1,9 @@
 //! Where log lines go: standard output, as a container's runtime expects them. Must not decide what is logged.
 
+mod json_line;
+
 use crate::config::{Log, LogFormat};
+use json_line::JsonLine;
 use std::fmt::Debug;
 use std::io::{self, IsTerminal};
 use tracing::Subscriber;
@@ -23,7 +26,7 @@ where
 {
     let layer = fmt::layer().with_writer(writer).with_ansi(colours && log.format == LogFormat::Text);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Json => layer.event_format(JsonLine).boxed(),
         LogFormat::Text => layer.fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
     };
     tracing_subscriber::registry().with(lines.with_filter(log.level.clone()))

@@ -45,7 +45,7 @@ impl OtpauthUri {
         let label = decoded(label).ok_or(UriError::Encoding("label"))?;
         let (prefix, account) = match label.split_once(':') {
             Some((prefix, account)) => (Some(prefix.trim().to_owned()), account.trim_start().to_owned()),
-            None => (None, label.to_string()),
+            None => (None, label.trim_start().to_owned()),
         };
         let secret = Secret::from_base32(parameters.secret.as_ref().ok_or(UriError::NoSecret)?)?;
         let algorithm = match &parameters.algorithm {
@@ -59,11 +59,12 @@ impl OtpauthUri {
         Ok(Self { totp: Totp::new(secret, algorithm, digits, period)?, issuer, account })
     }
 
-    /// Upper-case algorithm, `%20`, no padding, and no `:` inside issuer or account: some apps refuse those.
+    /// Upper-case algorithm, `%20`, no padding, and no `:` inside issuer or account: some apps refuse those. Nor space
+    /// around them, which apps drop.
     pub fn to_uri(&self) -> Zeroizing<String> {
-        let escape = |text: &str| utf8_percent_encode(&text.replace(':', " "), ESCAPED).to_string();
+        let escape = |text: &str| utf8_percent_encode(text.replace(':', " ").trim(), ESCAPED).to_string();
         let account = escape(&self.account);
-        let issuer = self.issuer.as_deref().map(escape);
+        let issuer = self.issuer.as_deref().map(escape).filter(|issuer| !issuer.is_empty());
         let label = issuer.as_ref().map_or_else(|| account.clone(), |issuer| format!("{issuer}:{account}"));
         let issuer = issuer.map(|issuer| format!("&issuer={issuer}")).unwrap_or_default();
         let totp = &self.totp;
@@ -157,6 +158,18 @@ mod tests {
         let back = OtpauthUri::parse(&text).unwrap();
         assert_eq!(back.totp.secret().bytes(), uri.totp.secret().bytes());
         assert_eq!(back.issuer.as_deref(), Some("Cars & Co  fuel"));
+    }
+
+    #[test]
+    fn what_was_read_back_is_written_the_same_again() {
+        for label in ["%20b", "X:%20b", ":b", "b", "a:b:%20c", "a%3A:b%3A", "%20:%20", ""] {
+            for issuer in ["", "&issuer=X", "&issuer=%20X:", "&issuer=:"] {
+                let uri = format!("otpauth://totp/{label}?secret=JBSWY3DPEHPK3PXP{issuer}");
+                let written = OtpauthUri::parse(&uri).unwrap().to_uri();
+                let again = OtpauthUri::parse(&written).unwrap().to_uri();
+                assert_eq!(again.as_str(), written.as_str(), "{uri}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Simulated attackers with a stolen token: what the rules leave them.
 
+mod model;
+mod odds;
+
 use crate::build::{NOON, code_of, issued, with_device, wrong_code};
 use einmal_core::account::{OtpType, OtpTypes, Verification};
 use einmal_core::policy::Policy;

@@ -10,4 +10,5 @@ mod proof;
 mod properties;
 mod restore;
 mod vectors;
+mod verdict;
 mod verify;

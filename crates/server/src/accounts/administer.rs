@@ -1,9 +1,10 @@
 //! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every
 //! attempt, a change goes through a version that must still be there.
 
+use super::access::Accounts;
 use super::outcome::Done;
 use super::seal::SealError;
-use super::update::{Accounts, UpdateError};
+use super::update::UpdateError;
 use crate::store::SealedAccount;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId};

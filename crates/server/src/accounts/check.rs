@@ -1,6 +1,7 @@
 //! Goes through all accounts and tells which of them do not open. Changes nothing, and holds one page at a time.
 
-use super::update::{Accounts, UpdateError};
+use super::access::Accounts;
+use super::update::UpdateError;
 use einmal_core::account::AccountId;
 
 /// What is told while it goes on.

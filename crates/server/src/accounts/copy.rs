@@ -10,7 +10,8 @@ mod merge;
 
 pub use copy_error::CopyError;
 
-use super::update::{Accounts, UpdateError};
+use super::access::Accounts;
+use super::update::UpdateError;
 use crate::entropy::random_number;
 use crate::store::{Fence, Store, StoreError, SwapOutcome, claim_property, fence_of};
 use einmal_core::Entropy;

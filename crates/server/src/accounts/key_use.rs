@@ -1,8 +1,9 @@
 //! Which keys the store needs, by counting. Opens nothing: what is damaged needs its key as well, for as long as it
 //! is there.
 
+use super::access::{Accounts, CHECK_VALUE};
 use super::seal::{SealError, check_value_key};
-use super::update::{Accounts, CHECK_VALUE, UpdateError};
+use super::update::UpdateError;
 use crate::store::KeyId;
 use std::collections::BTreeMap;
 

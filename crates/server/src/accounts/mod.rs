@@ -1,6 +1,7 @@
 //! Accounts as values over a store that only sees sealed parts: encode, seal, update. Nothing below `api` and
 //! `cli` may read or write an account in another way.
 
+mod access;
 mod administer;
 mod change_pin;
 mod check;
@@ -10,6 +11,8 @@ mod encode;
 mod enrol_first;
 mod envelope;
 mod export;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod import;
 mod key_use;
 mod keyring;
@@ -26,6 +29,7 @@ mod seal;
 mod turns;
 mod update;
 
+pub use access::{Accounts, OpenError};
 pub use change_pin::{NewPin, PinChange};
 pub use check::{Checked, Finding};
 pub use copy::{Copy, CopyError, CopyNotice, CopyReport, Side, reopen_without_target};
@@ -47,4 +51,4 @@ pub use record::{IssuerNames, Provisioned, Reading, RecordError, is_subject, rea
 pub use reseal::{ResealNotice, ResealReport};
 pub use restore::RestoreReport;
 pub use seal::SealError;
-pub use update::{Accounts, OpenError, UpdateError};
+pub use update::UpdateError;

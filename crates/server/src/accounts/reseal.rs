@@ -1,9 +1,10 @@
 //! Rewrites what old keys sealed with the one that seals now, beside running servers. Every write is a swap from the
 //! version that was read, so that no attempt is lost; whatever interrupts it, it can be run again.
 
+use super::access::{Accounts, CHECK_VALUE};
 use super::envelope::resealed;
 use super::rows::Row;
-use super::update::{Accounts, CHECK_VALUE, UpdateError};
+use super::update::UpdateError;
 use crate::store::{KeyId, SealedAccount, Store, Swap, SwapOutcome};
 use einmal_core::account::AccountId;
 use std::collections::BTreeSet;

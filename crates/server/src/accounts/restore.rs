@@ -2,9 +2,10 @@
 //! through the one loop, so that each account gets a version that no stale copy has.
 
 use super::Outcome;
+use super::access::Accounts;
 use super::rows::PAGE;
 use super::seal::SealError;
-use super::update::{Accounts, UpdateError};
+use super::update::UpdateError;
 use crate::store::StoreError;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, Restored};

@@ -1,6 +1,7 @@
 //! All accounts as they are stored, page by page: a damaged one must never hide those around it. Opens none.
 
-use super::update::{Accounts, UpdateError};
+use super::access::Accounts;
+use super::update::UpdateError;
 use crate::store::{SealedAccount, StoreError};
 use einmal_core::account::AccountId;
 

@@ -31,7 +31,7 @@ impl<S: Sync> FromRequestParts<S> for AcceptsImage {
     }
 }
 
-fn choose(headers: &HeaderMap) -> Option<AcceptsImage> {
+pub(super) fn choose(headers: &HeaderMap) -> Option<AcceptsImage> {
     let ranges = headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes).flat_map(|line| {
         line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|range| !range.is_empty())
     });

@@ -92,7 +92,7 @@ async fn confirm_authenticator(
 }
 
 /// `None` for what cannot be a code.
-fn read(document: &Document) -> Result<Option<Code>, ApiError> {
+pub(super) fn read(document: &Document) -> Result<Option<Code>, ApiError> {
     let members = document.members(&["otp"])?;
     let mut faults = Faults::default();
     let otp = members.required_text("otp", 1..=Code::MAX_SENT_LENGTH, &mut faults);

@@ -183,13 +183,13 @@ fn created(id: Uuid, totp: &Totp, uri: &str, label: Option<&str>, qr: &str) -> R
     (StatusCode::CREATED, headers, Extension(LoggedOutcome("created")), body).into_response()
 }
 
-struct Request {
+pub(super) struct Request {
     label: Option<String>,
     sent: Sent,
 }
 
 impl Request {
-    fn read(document: &Document) -> Result<Self, ApiError> {
+    pub(super) fn read(document: &Document) -> Result<Self, ApiError> {
         let mut faults = Faults::default();
         let mut members = document.members(resource::DOCUMENT)?;
         let attributes = resource::read_new(&mut members, TYPE, ATTRIBUTES, &mut faults);

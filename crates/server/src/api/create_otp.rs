@@ -118,7 +118,7 @@ impl Deed for Issue {
     }
 }
 
-fn read(document: &Document) -> Result<Sent, ApiError> {
+pub(super) fn read(document: &Document) -> Result<Sent, ApiError> {
     let members = document.members(&["pin", "password"])?;
     let mut faults = Faults::default();
     if !members.has("pin") && !members.has("password") {

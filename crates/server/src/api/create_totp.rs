@@ -183,7 +183,7 @@ fn created(id: Uuid, totp: &Totp, outcome: &'static str) -> Response {
     (StatusCode::CREATED, headers, Extension(LoggedOutcome(outcome)), body.to_string()).into_response()
 }
 
-struct Request {
+pub(super) struct Request {
     /// Chosen by the client, or ours.
     id: Option<Uuid>,
     algorithm: Algorithm,
@@ -193,7 +193,7 @@ struct Request {
 }
 
 impl Request {
-    fn read(document: &Document) -> Result<Self, ApiError> {
+    pub(super) fn read(document: &Document) -> Result<Self, ApiError> {
         let mut faults = Faults::default();
         let mut members = document.members(resource::DOCUMENT)?;
         let request = resource::read(&mut members, TYPE, ATTRIBUTES, &mut faults)

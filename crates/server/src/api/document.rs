@@ -18,6 +18,12 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 pub struct Document(Bytes);
 
 impl Document {
+    /// What was not read from a request.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of(body: Bytes) -> Self {
+        Self(body)
+    }
+
     /// As they came, for what compares requests.
     pub fn bytes(&self) -> &Bytes {
         &self.0

@@ -22,6 +22,8 @@ pub mod error;
 mod error_code;
 mod error_page;
 pub mod faults;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod html;
 mod idempotency_key;
 mod issued_code;

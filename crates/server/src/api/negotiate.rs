@@ -35,14 +35,14 @@ pub(super) fn not_acceptable() -> ApiError {
 
 /// What parameters on a range for JSON:API mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Parameters {
+pub(super) enum Parameters {
     Ignored,
     /// JSON:API 1.1, server responsibilities: with parameters that the media type does not have, a range matches
     /// nothing. A charset of UTF-8 changes nothing and is sent by clients that copy their Content-Type.
     OfJsonApi,
 }
 
-fn accepts(headers: &HeaderMap, parameters: Parameters) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, parameters: Parameters) -> bool {
     let mut lines = headers.get_all(ACCEPT).iter().peekable();
     let mut is_empty = true;
     for line in &mut lines {

@@ -257,7 +257,8 @@ fn log(line: &Line<'_>) {
 
 fn insert_headers(headers: &mut HeaderMap, id: &HeaderValue) {
     headers.insert(REQUEST_ID, id.clone());
-    headers.insert(CACHE_CONTROL, NO_STORE);
+    // What is the same for everybody says so itself.
+    headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
 }
 

@@ -107,7 +107,7 @@ fn refused(reason: &'static str) -> ApiError {
     ApiError::new(ErrorCode::ProofInvalid).logged(reason)
 }
 
-struct Request {
+pub(super) struct Request {
     pin: Zeroizing<String>,
     /// `None` for what cannot be a code.
     code: Option<Code>,
@@ -118,7 +118,7 @@ const TYPE: &str = "pin";
 const MAX_PIN_LENGTH: usize = 64;
 
 impl Request {
-    fn read(document: &Document) -> Result<Self, ApiError> {
+    pub(super) fn read(document: &Document) -> Result<Self, ApiError> {
         let mut faults = Faults::default();
         let mut members = document.members(resource::DOCUMENT)?;
         let request =

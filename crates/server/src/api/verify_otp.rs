@@ -114,7 +114,7 @@ fn invalid(reason: &'static str) -> ApiError {
     ApiError::new(ErrorCode::OtpInvalid).logged(reason)
 }
 
-struct Request {
+pub(super) struct Request {
     /// `None` for what cannot be a code.
     code: Option<Code>,
     types: OtpTypes,
@@ -123,7 +123,7 @@ struct Request {
 const MAX_TYPES: usize = 16;
 
 impl Request {
-    fn read(document: &Document) -> Result<Self, ApiError> {
+    pub(super) fn read(document: &Document) -> Result<Self, ApiError> {
         let members = document.members(&["otp", "types"])?;
         let mut faults = Faults::default();
         let otp = members.required_text("otp", 1..=Code::MAX_SENT_LENGTH, &mut faults);

@@ -12,7 +12,7 @@ const MAX_KEYS: usize = 100;
 
 #[derive(PartialEq)]
 pub(super) struct KeySet {
-    keys: Vec<VerificationKey>,
+    pub(super) keys: Vec<VerificationKey>,
 }
 
 /// What a set says about a token.

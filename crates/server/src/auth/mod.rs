@@ -7,6 +7,8 @@ pub mod caller;
 mod claims;
 mod direct_grant;
 mod discovery;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod introspection;
 mod issuer_keys;
 mod jwk;
@@ -14,6 +16,7 @@ mod key_set;
 mod linked_identity;
 mod outgoing;
 mod settings;
+mod sign_in;
 mod strict_json;
 mod token;
 mod verified_tokens;
@@ -27,12 +30,13 @@ pub use introspection::IntrospectionSettings;
 pub use linked_identity::LinkedIdentitySettings;
 pub use outgoing::FetchError;
 pub use settings::{IssuerSettings, SettingsError, trusted_url};
+pub use sign_in::{SignIn, SignInEndpoints};
 
 use crate::clock::Clock;
 use crate::metrics::{IssuerMetrics, Metrics};
 use claims::{Claims, Lifetime};
 use direct_grant::DirectGrant;
-use discovery::KeySetLocation;
+use discovery::{Discovery, KeySetLocation};
 use einmal_core::Timestamp;
 use einmal_core::account::AccountId;
 use introspection::{Introspection, REMEMBERED_SECONDS};
@@ -100,6 +104,7 @@ impl VerifiedToken {
 
 struct Issuer {
     settings: IssuerSettings,
+    discovery: Discovery,
     keys: Arc<IssuerKeys>,
     introspection: Option<Arc<Introspection>>,
     direct_grant: Option<Arc<DirectGrant>>,
@@ -159,6 +164,12 @@ impl TokenVerifier {
     pub fn is_ready(&self) -> bool {
         let now = self.clock.now();
         self.with_keys().all(|issuer| issuer.keys.usable(now).is_some())
+    }
+
+    /// Where browsers sign in at the issuer of this name.
+    pub fn sign_in(&self, name: &str) -> Option<SignIn> {
+        let issuer = self.issuers.iter().find(|issuer| *issuer.settings.name == *name)?;
+        Some(SignIn::new(issuer.discovery.clone(), Arc::clone(&self.clock)))
     }
 
     /// Keeps the key sets fresh until it is dropped. It looks every second, because the rules follow the injected
@@ -231,7 +242,8 @@ impl Issuer {
         clock: &Arc<dyn Clock>,
         metrics: &Arc<IssuerMetrics>,
     ) -> Self {
-        let location = KeySetLocation::new(url, &settings.issuer, settings.jwks_uri.clone(), http.clone());
+        let discovery = Discovery::new(url, &settings.issuer, http.clone());
+        let location = KeySetLocation::new(discovery.clone(), settings.jwks_uri.clone());
         let (name, algorithms) = (&settings.name, settings.algorithms.clone());
         let introspection = settings.introspection.clone().map(|introspection| {
             Introspection::new(Arc::clone(name), introspection, http.clone(), Arc::clone(metrics))
@@ -243,7 +255,7 @@ impl Issuer {
         let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
         let keys = Arc::new(IssuerKeys::new(Arc::clone(name), algorithms, location, clock, metrics));
         let (introspection, direct_grant) = (introspection.map(Arc::new), direct_grant.map(Arc::new));
-        Self { settings, keys, introspection, direct_grant }
+        Self { settings, discovery, keys, introspection, direct_grant }
     }
 
     /// The claims of an authentic JWT.

@@ -40,8 +40,8 @@ pub enum FetchError {
     NotADiscoveryDocument { url: String, reason: String },
     #[error("{url} says that it is of issuer {found:?}, expected {expected:?}")]
     WrongIssuer { url: String, expected: String, found: String },
-    #[error("{url} gives the jwks_uri {found:?}, expected an https URL, or http on loopback")]
-    InsecureKeySetUrl { url: String, found: String },
+    #[error("{url} gives the {name} {found:?}, expected an https URL, or http on loopback")]
+    InsecureEndpoint { url: String, name: &'static str, found: String },
     #[error("the key set is not usable: {0}")]
     UnusableKeySet(&'static str),
     #[error("{url} sent no answer of RFC 7662: {reason}")]
@@ -51,7 +51,7 @@ pub enum FetchError {
 impl FetchError {
     /// Whether trying again cannot help: the configuration and the issuer contradict each other.
     pub(super) fn is_contradiction(&self) -> bool {
-        matches!(self, Self::WrongIssuer { .. } | Self::InsecureKeySetUrl { .. })
+        matches!(self, Self::WrongIssuer { .. } | Self::InsecureEndpoint { .. })
     }
 }
 

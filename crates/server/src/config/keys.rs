@@ -29,6 +29,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::table("totp", super::totp::KEYS),
     Key::table("throttle", super::throttle::KEYS),
     Key::table("admin", super::admin::KEYS),
+    Key::table("account_page", super::account_page::KEYS),
     Key::table("log", super::log::KEYS),
 ];
 

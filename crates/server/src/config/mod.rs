@@ -1,11 +1,14 @@
 //! The configuration: a TOML file, environment variables over it, and the checks. Nothing that is wrong is
 //! ignored, and no message shows a secret.
 
+mod account_page;
 mod admin;
 mod duration;
 mod environment;
 mod example;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http;
 mod introspection;
 mod issuers;
@@ -40,6 +43,7 @@ pub use store::{Engine, Store};
 
 use crate::auth::{AdministratorSettings, IssuerSettings};
 use crate::mail::MailSettings;
+use crate::page::AccountPageSettings;
 use einmal_core::policy::Policy;
 use section::{Section, Surroundings};
 use std::collections::BTreeSet;
@@ -67,6 +71,8 @@ pub struct Config {
     pub totp_issuer_label: String,
     /// `None` if nobody administers accounts over HTTP.
     pub administrators: Option<AdministratorSettings>,
+    /// `None` if there is no page for users.
+    pub account_page: Option<AccountPageSettings>,
     pub log: Log,
 }
 
@@ -99,14 +105,24 @@ impl Document {
             return Err(ConfigError::Absent);
         }
         let text = path.map(read_file).transpose()?.unwrap_or_default();
+        let directory = path.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
+        Self::of(&text, file, directory, environment)
+    }
+
+    /// Of the text of a file, which is called `file` where faults are told.
+    fn of(
+        text: &str,
+        file: Option<String>,
+        directory: PathBuf,
+        environment: Environment,
+    ) -> Result<Self, ConfigError> {
         let mut root =
-            tree::parse_file(&text).map_err(|faults| ConfigError::faulty(file.as_deref(), faults))?;
+            tree::parse_file(text).map_err(|faults| ConfigError::faulty(file.as_deref(), faults))?;
         let mut faults = Vec::new();
         // Before the overlay, which may cover a fault of the file, and after it, for the tables it brings.
         keys::check(&root, keys::ROOT, "", &mut faults);
         overlay::apply(&mut root, &environment, &mut faults);
         keys::check(&root, keys::ROOT, "", &mut faults);
-        let directory = path.and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
         Ok(Self { file, directory, environment, root, faults })
     }
 
@@ -121,12 +137,14 @@ impl Document {
         refuse_twice(&issuers, |issuer| &issuer.issuer, "issuer", &mut faults);
         introspection::refuse_shared(&issuers, &mut faults);
         let limits = limits::read(self, &mut faults);
-        let administrators = self.root.contains_key("admin").then(|| {
-            // Their faults have been told; a name is right also where the rest of an issuer is not.
-            let names = self.issuers(&mut Vec::new(), issuers::read_name);
-            let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
-            admin::read(&mut self.section("admin", &mut faults), &names)
-        });
+        // Their faults have been told; a name is right also where the rest of an issuer is not.
+        let names = self.issuers(&mut Vec::new(), issuers::read_name);
+        let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+        let administrators = self.root.contains_key("admin");
+        let administrators =
+            administrators.then(|| admin::read(&mut self.section("admin", &mut faults), &names));
+        let page = self.root.contains_key("account_page");
+        let page = page.then(|| account_page::read(&mut self.section("account_page", &mut faults), &names));
         let has_mail = self.root.contains_key("mail");
         let mail = has_mail.then(|| mail::read(&mut self.section("mail", &mut faults)));
         let log = log::read(&mut self.section("log", &mut faults));
@@ -142,6 +160,7 @@ impl Document {
                 throttle_status: limits.throttle_status,
                 totp_issuer_label: limits.totp_issuer_label,
                 administrators: administrators.flatten(),
+                account_page: page.flatten(),
                 log,
             }),
             _ => Err(self.error(faults)),

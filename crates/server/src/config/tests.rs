@@ -1,5 +1,6 @@
 //! What an operator sees: the whole message for each kind of mistake.
 
+mod account_page;
 mod example;
 mod introspection;
 mod mail;

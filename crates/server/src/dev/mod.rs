@@ -114,6 +114,7 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
             issuer: ISSUER_NAME.into(),
             clients: vec![issuer::ADMIN_CLIENT.to_owned()],
         }),
+        account_page: None,
         log: Log::for_people(),
     })
 }

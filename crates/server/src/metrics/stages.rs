@@ -1,7 +1,7 @@
 //! How long the stages of a request take, for the histograms, and for the request's trace if it has one.
 
 use super::labels::{durations, histograms};
-use crate::trace;
+use crate::trace::{self, Trace};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::time::Instant;
@@ -62,8 +62,20 @@ impl Stages {
 
     /// Runs until it is dropped.
     pub fn time(&self, stage: Stage) -> Timer<'_> {
+        Timer { histogram: self.histogram(stage), stage, started: Instant::now() }
+    }
+
+    /// For whoever goes from stage to stage elsewhere than in the task of the request, whose trace this is.
+    pub fn record(&self, stage: Stage, started: Instant, ended: Instant, trace: Option<&Trace>) {
+        self.histogram(stage).observe((ended - started).as_secs_f64());
+        if let Some(trace) = trace {
+            trace.record(stage.name(), started, ended);
+        }
+    }
+
+    fn histogram(&self, stage: Stage) -> &Histogram {
         let [token, turn, load, decide, commit, compare, grant, mail] = &self.0;
-        let histogram = match stage {
+        match stage {
             Stage::Token => token,
             Stage::Turn => turn,
             Stage::Load => load,
@@ -72,8 +84,7 @@ impl Stages {
             Stage::Compare => compare,
             Stage::Grant => grant,
             Stage::Mail => mail,
-        };
-        Timer { histogram, stage, started: Instant::now() }
+        }
     }
 }
 

@@ -66,7 +66,6 @@ impl<R: Request> Intake<R> {
         input: Input,
         request: fn(Pending<Input, Outcome>) -> R,
     ) -> Result<Outcome, StoreError> {
-        let stopped = || StoreError::Unavailable("the store has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
         let pending = Pending { input, outcome: None, reply };
         let answer = match self.sender.send(request(pending)).await {
@@ -78,6 +77,18 @@ impl<R: Request> Intake<R> {
         }
         answer
     }
+
+    /// Queues what tells its outcome by itself, given what its failure is to be counted in.
+    pub async fn put(&self, request: impl FnOnce(Counter) -> R) {
+        let request = request(self.failures.clone());
+        if let Err(returned) = self.sender.send(request).await {
+            returned.0.settle(Some(&stopped()));
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the store has stopped".to_owned())
 }
 
 /// Where an engine takes groups from.

@@ -1,6 +1,7 @@
 //! Where accounts are kept: load many, swap many, scan, delete. Any engine with a conditional write can be
 //! one. A store never sees inside an account, and must never answer for a write that is not on the disk.
 
+mod attempt;
 pub mod batch;
 mod fence;
 mod open;
@@ -9,6 +10,7 @@ mod requests;
 mod schema;
 pub mod sqlite;
 
+pub use attempt::Attempt;
 pub use fence::{Fence, fence_of};
 pub use open::{OpenError, Opened, is_there, open, open_behind_fence};
 pub use schema::{Migration, Schema};
@@ -89,6 +91,9 @@ pub struct Inspection {
 
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
+/// Of what tells its outcome to somebody else than the caller.
+pub type TakenFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// The obligations of an engine. Its contract suite is `tests/it/contract`.
 pub trait Store: Send + Sync {
     /// The accounts in the order of `ids`. Guard and vault of one account MUST come from one snapshot.
@@ -98,6 +103,12 @@ pub trait Store: Send + Sync {
     /// return before everything it reports as swapped is on the disk. Several calls may share one commit; the same
     /// account may be in several. Where nothing is in it twice a call is one commit or two, however large: 1,000 swaps are a good size.
     fn swap_many(&self, swaps: Vec<Swap>) -> StoreFuture<'_, Vec<SwapOutcome>>;
+
+    /// Loads, lets decide, and swaps, with the obligations of both of the above. Returns when the attempt is in a queue, or
+    /// later; what comes of it the attempt itself is told. Every attempt that is taken MUST be settled or dropped.
+    fn attempt(&self, attempt: Box<dyn Attempt>) -> TakenFuture<'_> {
+        Box::pin(attempt::carry_out(self, attempt))
+    }
 
     /// Removes whatever is there of the account, also if it is damaged or only a part of one. Whether there was anything.
     fn delete(&self, id: AccountId) -> StoreFuture<'_, bool>;

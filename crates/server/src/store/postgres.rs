@@ -6,6 +6,7 @@ mod connect;
 mod durability;
 mod failure;
 mod fence;
+mod load;
 mod migrate;
 mod open_error;
 mod reader;
@@ -18,10 +19,12 @@ mod writer;
 
 pub use open_error::OpenError;
 
+use super::attempt::PendingAttempt;
 use super::batch::{self, Intake, Queue};
 use super::requests::{Read, Write, check_complete};
 use super::{
-    Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
+    Attempt, Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap,
+    SwapOutcome, TakenFuture,
 };
 use crate::config::Postgres;
 use crate::metrics::StoreMetrics;
@@ -212,6 +215,17 @@ impl Store for PostgresStore {
         Box::pin(async move {
             check_complete(&swaps)?;
             self.writes()?.ask(swaps, Write::Swap).await
+        })
+    }
+
+    fn attempt(&self, attempt: Box<dyn Attempt>) -> TakenFuture<'_> {
+        Box::pin(async move {
+            match self.writes() {
+                Ok(writes) => {
+                    writes.put(|failures| Write::Attempt(PendingAttempt::new(attempt, failures))).await;
+                }
+                Err(closed) => attempt.settle(Err(closed)),
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! What callers ask of an engine whose work is done by somebody else than the caller, in groups.
 
+use super::attempt::PendingAttempt;
 use super::batch::{Pending, Request};
 use super::{Expected, SealedAccount, StoreError, Swap, SwapOutcome};
 use einmal_core::account::AccountId;
@@ -40,6 +41,7 @@ impl Request for Read {
 }
 
 pub(super) enum Write {
+    Attempt(PendingAttempt),
     Swap(Pending<Vec<Swap>, Vec<SwapOutcome>>),
     Delete(Pending<AccountId, bool>),
     Property(Pending<PropertySwap, SwapOutcome>),
@@ -56,12 +58,13 @@ impl Request for Write {
                 pending.input.iter().map(|swap| 1 + bytes(swap) / WEIGHT_BYTES).sum::<usize>().max(1)
             }
             Self::Property(pending) => 1 + pending.input.2.len() / WEIGHT_BYTES,
-            Self::Delete(_) | Self::Probe(_) => 1,
+            Self::Attempt(_) | Self::Delete(_) | Self::Probe(_) => 1,
         }
     }
 
     fn settle(self, failure: Option<&StoreError>) {
         match self {
+            Self::Attempt(pending) => pending.settle(failure),
             Self::Swap(pending) => pending.settle(failure),
             Self::Delete(pending) => pending.settle(failure),
             Self::Property(pending) => pending.settle(failure),

@@ -6,7 +6,9 @@ mod check;
 mod checkpoint;
 mod fence;
 mod gate;
+mod held_file;
 mod link;
+mod load;
 mod migrate;
 mod open_error;
 mod reader;
@@ -15,16 +17,19 @@ mod writer;
 pub use backup::{BackupError, Progress};
 pub use open_error::OpenError;
 
+use super::attempt::PendingAttempt;
 use super::batch::{self, Intake};
 use super::requests::{Read, Write, check_complete};
 use super::{
-    Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome,
+    Attempt, Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap,
+    SwapOutcome, TakenFuture,
 };
 use crate::metrics::{Metrics, StoreMetrics};
 use checkpoint::{Handover, LogWatch};
 use einmal_core::account::AccountId;
 use fence::Pass;
 use gate::Gate;
+use held_file::HeldFile;
 use link::{Link, serve};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +45,8 @@ pub struct SqliteStore {
     workers: Vec<JoinHandle<()>>,
     handover: Arc<Handover>,
     checkpointer: Option<JoinHandle<()>>,
+    /// Until all connections are closed.
+    _file: Arc<HeldFile>,
 }
 
 impl SqliteStore {
@@ -78,6 +85,7 @@ impl SqliteStore {
         let first = Link::create(&path, migration)?;
         let again = if migration == Migration::Keep { Migration::Keep } else { Migration::Refuse };
 
+        let file = Arc::new(HeldFile::open(&path).map_err(|error| OpenError::io(&path, error))?);
         let gate = Arc::new(Gate::default());
         let handover = Arc::new(Handover::new());
         let (writes, mut write_queue) = batch::queue(metrics.writes.clone());
@@ -91,23 +99,24 @@ impl SqliteStore {
             workers: Vec::new(),
             handover: Arc::clone(&handover),
             checkpointer: None,
+            _file: Arc::clone(&file),
         };
 
         let mut log = LogWatch::new(Arc::clone(&handover), Arc::clone(&gate));
-        let file = path.clone();
+        let database = path.clone();
         store.workers.push(spawn("einmal-store-writer", move || {
-            serve(&mut write_queue, &file, Some(first), again, |link, queue, group| {
+            serve(&mut write_queue, &database, Some(first), again, |link, queue, group| {
                 writer::session(link, &pass, &mut log, queue, group)
             });
         })?);
-        let file = path.clone();
+        let database = path.clone();
         store.workers.push(spawn("einmal-store-reader", move || {
-            serve(&mut read_queue, &file, None, again, |link, queue, group| {
+            serve(&mut read_queue, &database, None, again, |link, queue, group| {
                 reader::session(&link, &gate, queue, group)
             });
         })?);
         store.checkpointer =
-            Some(spawn("einmal-store-checkpointer", move || checkpoint::run(&path, &handover))?);
+            Some(spawn("einmal-store-checkpointer", move || checkpoint::run(&path, &file, &handover))?);
         Ok(store)
     }
 
@@ -172,6 +181,17 @@ impl Store for SqliteStore {
         Box::pin(async move {
             check_complete(&swaps)?;
             self.writes()?.ask(swaps, Write::Swap).await
+        })
+    }
+
+    fn attempt(&self, attempt: Box<dyn Attempt>) -> TakenFuture<'_> {
+        Box::pin(async move {
+            match self.writes() {
+                Ok(writes) => {
+                    writes.put(|failures| Write::Attempt(PendingAttempt::new(attempt, failures))).await;
+                }
+                Err(closed) => attempt.settle(Err(closed)),
+            }
         })
     }
 

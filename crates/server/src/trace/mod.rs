@@ -120,6 +120,14 @@ impl Trace {
         format!("00-{id}-{span}-{:02x}", u8::from(*is_sampled))
     }
 
+    /// Puts a span into it, if somebody wants it.
+    pub fn record(&self, name: &'static str, started: Instant, ended: Instant) {
+        if self.is_exported {
+            let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+            stages.push(StageSpan { name, started, ended });
+        }
+    }
+
     /// Runs `work` as part of this trace.
     pub fn within<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(Arc::clone(self), work)
@@ -137,15 +145,15 @@ impl FinishedTrace {
     }
 }
 
+/// Of whoever calls, if there is one.
+pub fn current() -> Option<Arc<Trace>> {
+    CURRENT.try_with(Arc::clone).ok()
+}
+
 /// Puts a span into the trace of whoever calls, if there is one that somebody wants.
 pub fn record(name: &'static str, started: Instant, ended: Instant) {
     // An error says that there is none.
-    let _ = CURRENT.try_with(|trace| {
-        if trace.is_exported {
-            let mut stages = trace.stages.lock().unwrap_or_else(PoisonError::into_inner);
-            stages.push(StageSpan { name, started, ended });
-        }
-    });
+    let _ = CURRENT.try_with(|trace| trace.record(name, started, ended));
 }
 
 /// The header of the trace of whoever calls.
@@ -155,7 +163,7 @@ pub fn traceparent() -> Option<String> {
 
 /// Keeps a task that is spawned by a request in the request's trace.
 pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    let current = CURRENT.try_with(Arc::clone).ok();
+    let current = current();
     async move {
         match current {
             Some(trace) => CURRENT.scope(trace, work).await,

@@ -1,12 +1,14 @@
 //! The connection to the database breaks at each message of an attempt, in each way in which one can. Nobody is told of
 //! a success that was not committed, nothing is accepted twice, and the service is well again by itself.
 
+use crate::harness::history::{self, Asked, CodeId, History, Outage};
 use crate::harness::is_long;
 use crate::harness::postgres::PostgresServer;
 use crate::harness::postgres_proxy::{Fault, Harm, Proxy, Way};
 use crate::harness::service::Service;
 use crate::http::client::{Answer, within_patience};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -22,6 +24,8 @@ type Told = (u16, u16);
 struct Site {
     service: Service,
     proxy: Proxy,
+    history: History,
+    accounts: AtomicUsize,
 }
 
 impl Site {
@@ -30,7 +34,7 @@ impl Site {
         let server = PostgresServer::shared()?;
         let proxy = Proxy::start(server.port).await;
         let service = Service::start_with(&server.database().section_over(proxy.port)).await;
-        Some(Self { service, proxy })
+        Some(Self { service, proxy, history: History::new(), accounts: AtomicUsize::new(0) })
     }
 
     /// How many messages an attempt takes on each way. A right code and a wrong one take the same.
@@ -46,12 +50,27 @@ impl Site {
         wrong
     }
 
-    /// The answer during the fault.
-    async fn answer_at(&self, fault: Fault, subject: &str, code: &str) -> Answer {
-        self.proxy.strike(fault);
-        let asked = Instant::now();
+    /// Everything that is asked about an account goes into the history.
+    async fn ask(&self, asked: Asked, subject: &str, code: &str) -> Answer {
+        let started = self.history.now();
         let answer = self.service.answer(subject, code).await;
-        assert!(asked.elapsed() < LONGEST, "{fault:?}: {:?}", asked.elapsed());
+        let told = history::Answer::of(answer.status, answer.header("retry-after").is_some());
+        self.history.note(asked, 0, started, told);
+        answer
+    }
+
+    /// The judge's word on all of it. Something is out of order all the time.
+    fn assert_lawful(&self) {
+        let always = Outage { target: 0, from: Duration::ZERO, until: self.history.now() };
+        history::assert_lawful(&self.history.attempts(), &[always], "over broken connections");
+    }
+
+    /// The answer during the fault.
+    async fn answer_at(&self, fault: Fault, asked: Asked, subject: &str, code: &str) -> Answer {
+        self.proxy.strike(fault);
+        let since = Instant::now();
+        let answer = self.ask(asked, subject, code).await;
+        assert!(since.elapsed() < LONGEST, "{fault:?}: {:?}", since.elapsed());
         assert!(self.proxy.has_struck(), "{fault:?}: no such message");
         if answer.status == 503 {
             assert_eq!(answer.code(), "unavailable", "{fault:?}");
@@ -92,19 +111,22 @@ impl Site {
         let service = &self.service;
         service.provision_device(subject).await;
         service.fail(subject, 1).await;
+        let account = self.accounts.fetch_add(1, Ordering::Relaxed);
+        let right = |step| Asked::Right(CodeId { account, step });
         let (code, next) = (service.code(0), service.code(1));
-        let first = self.answer_at(fault, subject, &code).await.status;
-        let (_, second) = self.until_answered(fault, || service.verify(subject, &code)).await;
+        let first = self.answer_at(fault, right(0), subject, &code).await.status;
+        let verify = |step, code| async move { self.ask(right(step), subject, code).await.status };
+        let (_, second) = self.until_answered(fault, || verify(0, &code)).await;
         assert!(
             matches!((first, second), (204, 404) | (503, 204 | 404)),
             "{fault:?}: {first} and then {second}"
         );
         // A write that comes late must not undo this one. It may be this one that meets a silent connection.
-        let next_told = self.until_answered(fault, || service.verify(subject, &next)).await;
+        let next_told = self.until_answered(fault, || verify(1, &next)).await;
         assert!(matches!(next_told, (204, _) | (503, 204 | 404)), "{fault:?}: {next_told:?}");
         self.until_calm(fault).await;
-        for code in [&code, &next] {
-            assert_eq!(service.verify(subject, code).await, 404, "{fault:?}: it is spent");
+        for (step, code) in [(0, &code), (1, &next)] {
+            assert_eq!(verify(step, code).await, 404, "{fault:?}: it is spent");
         }
         assert_eq!(service.failures(subject).await, 0, "{fault:?}: these are replays");
         (first, second)
@@ -114,7 +136,9 @@ impl Site {
         let service = &self.service;
         service.provision_device(subject).await;
         service.fail(subject, 1).await;
-        let status = self.answer_at(fault, subject, &service.wrong_code(7)).await.status;
+        let account = self.accounts.fetch_add(1, Ordering::Relaxed);
+        let (wrong, code) = (Asked::Wrong { account }, service.wrong_code(7));
+        let status = self.answer_at(fault, wrong, subject, &code).await.status;
         self.until_calm(fault).await;
         let counted = service.failures(subject).await;
         assert!(
@@ -144,6 +168,7 @@ async fn at_each_message(harms: &'static [Harm], also_wrong: bool, also_after: b
                             site.wrong_code(fault, &format!("bob-{number}")).await;
                         }
                     }
+                    site.assert_lawful();
                     told
                 });
             }

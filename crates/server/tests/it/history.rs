@@ -120,7 +120,7 @@ fn a_right_code_that_is_refused_without_a_reason_is_found() {
 #[test]
 fn an_answer_that_nobody_should_get_is_found_in_an_outage_too() {
     for status in [200, 401, 500, 502] {
-        let odd = attempt(code(ALICE, 7), 120, 121, Answer::of_status(status));
+        let odd = attempt(code(ALICE, 7), 120, 121, Answer::of(status, false));
         assert_eq!(judged(&[odd]), [Violation::Unexpected(odd)]);
     }
 }
@@ -142,11 +142,65 @@ fn what_is_unavailable_while_nothing_is_wrong_is_found() {
     }
 }
 
+fn guesses(count: u64, answer: Answer) -> Vec<Attempt> {
+    (1..=count).map(|second| attempt(Asked::Wrong { account: ALICE }, second, second + 1, answer)).collect()
+}
+
+#[test]
+fn five_guesses_and_then_waits_may_be() {
+    let wait = |second| attempt(Asked::Wrong { account: ALICE }, second, second + 1, Answer::Throttled);
+    assert_may_be(&[guesses(5, Answer::Refused), vec![wait(7), wait(8)]].concat());
+    // A right code is not looked at, either.
+    let right = attempt(code(ALICE, 7), 9, 10, Answer::Throttled);
+    assert_may_be(&[guesses(5, Answer::Refused), vec![right]].concat());
+    // After 30 s one more, and after a success five more.
+    let late = attempt(Asked::Wrong { account: ALICE }, 40, 41, Answer::Refused);
+    assert_may_be(&[guesses(5, Answer::Refused), vec![late]].concat());
+    let success = attempt(code(ALICE, 7), 6, 6, Answer::Accepted);
+    assert_may_be(&[guesses(4, Answer::Refused), vec![success], guesses(5, Answer::Refused)].concat());
+    // What nobody answered may have been counted.
+    let mut unknown = guesses(5, Answer::Refused);
+    unknown[4] = attempt(Asked::Wrong { account: ALICE }, 101, 102, Answer::Broken);
+    assert_may_be(&[unknown, vec![wait(103)]].concat());
+}
+
+#[test]
+fn guesses_that_were_forgotten_are_found() {
+    let found = [Violation::TooManyGuesses { account: ALICE, evaluated: 6, allowed: 5 }];
+    assert_eq!(judged(&guesses(6, Answer::Refused)), found);
+    // The waits grow: 30 s and then 60 s.
+    let late =
+        [40, 60].map(|second| attempt(Asked::Wrong { account: ALICE }, second, second, Answer::Refused));
+    let found = [Violation::TooManyGuesses { account: ALICE, evaluated: 7, allowed: 6 }];
+    assert_eq!(judged(&[guesses(5, Answer::Refused), late.to_vec()].concat()), found);
+}
+
+#[test]
+fn a_wait_without_a_reason_is_found() {
+    let throttled = attempt(code(ALICE, 7), 7, 8, Answer::Throttled);
+    let found = [Violation::ThrottledForNothing(throttled)];
+    assert_eq!(judged(&[guesses(4, Answer::Refused), vec![throttled]].concat()), found);
+    let of_bob = attempt(code(BOB, 7), 7, 8, Answer::Throttled);
+    let found = [Violation::ThrottledForNothing(of_bob)];
+    assert_eq!(judged(&[guesses(5, Answer::Refused), vec![of_bob]].concat()), found);
+}
+
+#[test]
+fn a_code_that_may_have_left_its_window_may_be_refused_and_not_accepted_twice() {
+    let Asked::Right(id) = code(ALICE, 7) else { unreachable!() };
+    let stale = |started, answer| attempt(Asked::Stale(id), started, started + 1, answer);
+    assert_may_be(&[stale(1, Answer::Refused), stale(3, Answer::Accepted)]);
+    let (first, second) = (stale(1, Answer::Accepted), stale(3, Answer::Accepted));
+    assert_eq!(judged(&[first, second]), [Violation::AcceptedTwice(first, second)]);
+    let right = attempt(code(ALICE, 7), 5, 6, Answer::Accepted);
+    assert_eq!(judged(&[first, right]), [Violation::AcceptedTwice(first, right)]);
+}
+
 #[tokio::test]
 async fn a_history_has_every_request_with_its_answer() {
     let history = History::new();
     let asked = code(BOB, 9);
-    let answer = history.record(asked, 2, async { Answer::of_status(503) }).await;
+    let answer = history.record(asked, 2, async { Answer::of(503, true) }).await;
     assert_eq!(answer, Answer::Unavailable);
     let attempts = history.attempts();
     let [attempt] = attempts.as_slice() else { panic!("{attempts:?}") };

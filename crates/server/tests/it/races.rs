@@ -3,6 +3,7 @@
 use crate::api::authenticators;
 use crate::api::devices::device_request;
 use crate::api::{OTHER_SECRET, credential, issued};
+use crate::harness::history::{self, Asked, Attempt, CodeId, Outage};
 use crate::harness::is_long;
 use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::harness::wire::{JSON, request};
@@ -10,7 +11,9 @@ use crate::http::client::{Answer, Client};
 use einmal_core::account::{Account, check_pin};
 use serde_json::json;
 use std::net::SocketAddr;
+use std::slice;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Barrier;
 
 /// Sends the requests at once, each on a connection of its own. The answers are in their order.
@@ -36,11 +39,31 @@ pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
+/// What the judge of histories says of answers to requests that were under way at the same time. `may_crowd`: whether
+/// there may have been too many for one account.
+pub(crate) fn assert_lawful(asked: impl Fn(usize) -> Asked, answers: &[Answer], may_crowd: bool) {
+    let [from, until] = [0, 1].map(Duration::from_secs);
+    let attempt = |(number, answer): (usize, &Answer)| Attempt {
+        asked: asked(number),
+        target: 0,
+        started: from,
+        ended: until,
+        answer: history::Answer::of(answer.status, answer.header("retry-after").is_some()),
+    };
+    let attempts: Vec<_> = answers.iter().enumerate().map(attempt).collect();
+    let crowding = Outage { target: 0, from, until };
+    history::assert_lawful(&attempts, if may_crowd { slice::from_ref(&crowding) } else { &[] }, "a race");
+}
+
+/// The one code of a race.
+const ONE_CODE: Asked = Asked::Right(CodeId { account: 0, step: 0 });
+
 pub(crate) async fn race(service: &Service, subject: &str, code: &str, types: &[&str], width: usize) {
     let body = json!({ "otp": code, "types": types }).to_string();
     let request = service.verify_request(subject, &[JSON], body);
     let answers = all_at_once(vec![(service.running.address, request); width]).await;
     assert_eq!((count(&answers, 204), count(&answers, 404)), (1, width - 1), "{subject} {code} {types:?}");
+    assert_lawful(|_| ONE_CODE, &answers, false);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -87,6 +110,7 @@ async fn of_64_requests_in_8_packets_exactly_one_is_accepted_5() {
             }
         }
         assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 63));
+        assert_lawful(|_| ONE_CODE, &answers, false);
         service.clock.advance(30);
     }
     assert_eq!(service.failures("alice").await, 0);
@@ -114,6 +138,7 @@ async fn of_many_requests_that_say_one_code_differently_exactly_one_is_accepted_
         });
         let answers = all_at_once(requests.collect()).await;
         assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 63));
+        assert_lawful(|_| ONE_CODE, &answers, false);
         service.clock.advance(30);
     }
     assert_eq!(service.failures("alice").await, 0);
@@ -133,6 +158,8 @@ async fn of_two_neighbouring_codes_at_once_the_later_is_accepted_once_and_the_ea
         let accepted = count(&answers, 204);
         assert!((1..=2).contains(&accepted), "{accepted} accepted");
         assert_eq!(accepted + count(&answers, 404), 32);
+        let step = |number: usize| u64::from(number % 2 == 1);
+        assert_lawful(|number| Asked::Right(CodeId { account: 0, step: step(number) }), &answers, false);
         for offset in [0, 1] {
             assert_eq!(service.verify("alice", &service.code(offset)).await, 404, "{offset}");
         }
@@ -187,6 +214,7 @@ async fn one_code_two_services(service: &Service) {
         });
         let answers = all_at_once(requests.collect()).await;
         assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 31));
+        assert_lawful(|_| ONE_CODE, &answers, false);
         service.clock.advance(30);
     }
     assert_eq!(service.failures("alice").await, 0);
@@ -217,6 +245,7 @@ async fn guesses_at_two_services(service: &Service) {
         assert_eq!(count(&answers, 404), 16);
         let evaluated = answers.iter().filter(|answer| answer.header("retry-after").is_none()).count();
         assert_eq!((evaluated, service.failures(&subject).await), (5, 5));
+        assert_lawful(|_| Asked::Wrong { account: 0 }, &answers, false);
     }
 }
 
@@ -251,6 +280,8 @@ async fn of_200_guesses_at_once_five_are_looked_at_and_counted_103() {
         let expected = if accepted == 0 { 5..=5 } else { 5..=9 };
         assert!(expected.contains(&evaluated), "{evaluated} wrong guesses looked at, {accepted} accepted");
         assert_eq!(service.failures(&subject).await, 5);
+        let asked = |number| if number == place { ONE_CODE } else { Asked::Wrong { account: 0 } };
+        assert_lawful(asked, &answers, true);
         hits += accepted;
         crowded += turned_away.len();
     }

@@ -1,14 +1,17 @@
 //! Three replicas of the service on one PostgreSQL, with requests dealt out to them in turn as a load balancer does: they
 //! are one service, with one count, one wait, and one success for each code.
 
+mod clocks;
+
 use crate::api::idempotency::{DEVICES, KEY, PIN, keyed};
+use crate::harness::history::{Asked, CodeId};
 use crate::harness::is_long;
 use crate::harness::mail_server::MailServer;
 use crate::harness::postgres::PostgresServer;
 use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::harness::wire::JSON;
 use crate::http::client::{Answer, Client};
-use crate::races::{all_at_once, count};
+use crate::races::{all_at_once, assert_lawful, count};
 use einmal::run::Running;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -94,6 +97,7 @@ async fn of_64_tries_of_one_code_on_three_replicas_exactly_one_is_accepted_4() {
         let request = replicas.try_code("alice", &service.code(0));
         let answers = replicas.deal(vec![request; 64]).await;
         assert_eq!((count(&answers, 204), count(&answers, 404)), (1, 63), "round {round}");
+        assert_lawful(|_| Asked::Right(CodeId { account: 0, step: round }), &answers, false);
         service.clock.advance(30);
     }
     assert_eq!(service.failures("alice").await, 0, "those that lost are replays and no guesses");
@@ -138,6 +142,7 @@ async fn of_guesses_at_three_replicas_at_once_five_are_looked_at_103() {
         assert_eq!(count(&answers, 404), 48, "{answers:?}");
         let looked_at = answers.iter().filter(|answer| answer.header("retry-after").is_none()).count();
         assert_eq!((looked_at, service.failures(&subject).await), (5, 5), "round {round}");
+        assert_lawful(|_| Asked::Wrong { account: 0 }, &answers, false);
         let right = replicas.try_code(&subject, &service.code(0));
         for answer in replicas.send_to_each(&right).await {
             assert_eq!(answer.told(), (404, Some("30")));

@@ -148,6 +148,7 @@ async fn an_attempt_that_loses_some_rounds_is_decided_on_the_newest_state() {
     world.store.lost.store(7, Ordering::SeqCst);
     assert_eq!(world.verify(&right).await.unwrap(), Some(Verification::Accepted));
     assert_eq!(world.swaps(), 8);
+    assert_eq!(world.accounts.metrics().updates.conflicts.get(), 7);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! One pass over two stores in the order of their keys, after which the target is what the source was meanwhile. Rows go
 //! over as they are sealed; each that the target lacks, and in the end every one, is opened on the way.
 
-use super::super::update::{Accounts, UpdateError};
+use super::super::access::Accounts;
+use super::super::update::UpdateError;
 use super::{CopyError, CopyNotice};
 use crate::store::{Expected, SealedAccount, Store, Swap, SwapOutcome};
 use einmal_core::account::AccountId;

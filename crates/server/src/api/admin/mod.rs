@@ -6,7 +6,7 @@ mod code;
 mod delete;
 mod provision;
 mod record_faults;
-mod record_shape;
+pub(super) mod record_shape;
 mod request;
 mod show;
 mod unlock;

@@ -42,7 +42,7 @@ const TOTP: &Members = &[
 ];
 
 /// `malformed-json` for what is no JSON or has a member twice; else all faults at once.
-pub(super) fn check(body: &[u8]) -> Result<(), ApiError> {
+pub(in crate::api) fn check(body: &[u8]) -> Result<(), ApiError> {
     let record: Node<'_> =
         serde_json::from_slice(body).map_err(|_| ApiError::new(ErrorCode::MalformedJson))?;
     let mut faults = Faults::default();

@@ -54,6 +54,7 @@ fn what_the_example_shows_beside_the_defaults_is_valid() {
     assert!(config.issuers[0].introspection.is_some());
     assert!(config.issuers[0].direct_grant.is_some());
     assert!(config.administrators.is_some());
+    assert!(config.account_page.is_some());
     assert!(config.mail.is_some());
 }
 

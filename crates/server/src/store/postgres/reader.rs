@@ -2,15 +2,14 @@
 
 use super::super::batch::settle_all;
 use super::super::requests::{Page, Read};
-use super::super::{SealedAccount, SealedPart, StoreError};
 use super::connect::Connector;
 use super::failure::Failure;
+use super::load::{account, damaged, load};
 use super::open_error::OpenError;
 use super::serve::{Worker, deadline};
 use super::session::Session;
 use super::statements::Reads;
 use einmal_core::account::AccountId;
-use std::collections::HashMap;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
@@ -52,37 +51,12 @@ impl Worker for Reader {
 impl Reader {
     /// What all loads of the group ask for is one statement.
     async fn load(&self, group: &mut [Read], deadline: Instant) -> Result<(), Failure> {
-        let mut places: HashMap<&AccountId, usize> = HashMap::new();
-        let (mut issuers, mut subjects) = (Vec::new(), Vec::new());
-        for id in group.iter().flat_map(loaded) {
-            places.entry(id).or_insert_with(|| {
-                issuers.push(id.issuer().as_bytes());
-                subjects.push(id.subject().as_bytes());
-                issuers.len() - 1
-            });
-        }
-        let mut found: Vec<Result<Option<SealedAccount>, Failure>> = Vec::new();
-        found.resize_with(issuers.len(), || Ok(None));
-        if !issuers.is_empty() {
-            let (statement, parameters) = (&self.statements.load, [&issuers as _, &subjects as _]);
-            let answer = self.session.ask(deadline, |client| client.query(statement, &parameters));
-            for row in answer.await? {
-                let place: i64 = row.try_get(6)?;
-                let place = place.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-                if let Some(found) = place.and_then(|place| found.get_mut(place)) {
-                    *found = account(&row).map(Some);
-                }
-            }
-        }
-        let of = |id: &AccountId| {
-            let found = places.get(id).and_then(|place| found.get(*place)).cloned();
-            found.unwrap_or(Ok(None)).map_err(|failure| failure.of_store(&self.store))
-        };
-        let answers: Vec<Result<Vec<_>, StoreError>> =
-            group.iter().map(|read| loaded(read).iter().map(of).collect()).collect();
-        for (read, answer) in group.iter_mut().zip(answers) {
+        let ids: Vec<_> = group.iter().flat_map(loaded).collect();
+        let found = load(&self.session, &self.statements.load, &ids, deadline).await?;
+        let mut found = found.into_iter().map(|found| found.map_err(|failure| failure.of_store(&self.store)));
+        for read in group {
             if let Read::Load(pending) = read {
-                pending.outcome = Some(answer);
+                pending.outcome = Some(found.by_ref().take(pending.input.len()).collect());
             }
         }
         Ok(())
@@ -137,31 +111,10 @@ fn loaded(read: &Read) -> &[AccountId] {
     }
 }
 
-/// A damaged row fails whoever asked for it and not the whole group: whoever may ask for one would otherwise keep
-/// everybody from their accounts.
-fn damaged(error: impl std::fmt::Display) -> Failure {
-    Failure::Damaged(error.to_string())
-}
-
 fn id(row: &Row, first: usize) -> Result<AccountId, Failure> {
     let text = |column: usize| {
         let bytes: &[u8] = row.try_get(column).map_err(damaged)?;
         std::str::from_utf8(bytes).map_err(damaged)
     };
     Ok(AccountId::new(text(first)?, text(first + 1)?))
-}
-
-fn account(row: &Row) -> Result<SealedAccount, Failure> {
-    if row.try_get::<_, Option<i64>>(3).map_err(damaged)?.is_none() {
-        return Err(damaged("a guard without a vault"));
-    }
-    Ok(SealedAccount { guard: part(row, 0)?, vault: part(row, 3)? })
-}
-
-fn part(row: &Row, first: usize) -> Result<SealedPart, Failure> {
-    let version: i64 = row.try_get(first).map_err(damaged)?;
-    let key_id: i64 = row.try_get(first + 1).map_err(damaged)?;
-    let sealed: &[u8] = row.try_get(first + 2).map_err(damaged)?;
-    let key_id = u32::try_from(key_id).map_err(|_| damaged(format_args!("{key_id} is no key id")))?;
-    Ok(SealedPart { version: version.cast_unsigned(), key_id, sealed: sealed.to_vec() })
 }

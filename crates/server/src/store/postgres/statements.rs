@@ -17,6 +17,7 @@ use tokio_postgres::{Client, Error, Statement};
 
 /// Each answers one row: what it did, and the settings that the promise rests on.
 pub(super) struct Writes {
+    pub(super) load: Statement,
     pub(super) turn_guards: Statement,
     pub(super) turn_both: Statement,
     pub(super) birth: Statement,
@@ -141,10 +142,12 @@ impl Writes {
         ];
         let [turn_guards, turn_both, birth, delete, insert, update, probe] =
             sql.each_ref().map(|sql| client.prepare(sql));
+        let load = load_sql();
+        let load = client.prepare(&load);
         // One round trip for all.
-        let prepared = try_join!(turn_guards, turn_both, birth, delete, insert, update, probe)?;
-        let (turn_guards, turn_both, birth, delete, insert_property, update_property, probe) = prepared;
-        Ok(Self { turn_guards, turn_both, birth, delete, insert_property, update_property, probe })
+        let prepared = try_join!(load, turn_guards, turn_both, birth, delete, insert, update, probe)?;
+        let (load, turn_guards, turn_both, birth, delete, insert_property, update_property, probe) = prepared;
+        Ok(Self { load, turn_guards, turn_both, birth, delete, insert_property, update_property, probe })
     }
 }
 
@@ -164,6 +167,15 @@ const ID: &str = "guard.issuer, guard.subject";
 const AFTER: &str = "WHERE (guard.issuer, guard.subject) > ($2::bytea, $3::bytea)";
 const ORDER: &str = "ORDER BY guard.issuer, guard.subject LIMIT $1::bigint";
 
+/// Both parts of all accounts from one snapshot: that of the statement.
+fn load_sql() -> String {
+    format!(
+        "SELECT {PARTS}, wanted.place FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY
+            AS wanted (issuer, subject, place)
+        JOIN guard ON guard.issuer = wanted.issuer AND guard.subject = wanted.subject {VAULT}"
+    )
+}
+
 impl Reads {
     pub(super) async fn prepare(session: &Session, deadline: Instant) -> Result<Self, Failure> {
         session.ask(deadline, Self::prepare_all).await
@@ -171,12 +183,7 @@ impl Reads {
 
     async fn prepare_all(client: &Client) -> Result<Self, Error> {
         let sql = [
-            // Both parts of all accounts from one snapshot: that of the statement.
-            format!(
-                "SELECT {PARTS}, wanted.place FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY
-                    AS wanted (issuer, subject, place)
-                JOIN guard ON guard.issuer = wanted.issuer AND guard.subject = wanted.subject {VAULT}"
-            ),
+            load_sql(),
             format!("SELECT {PARTS}, {ID} FROM guard {VAULT} {ORDER}"),
             format!("SELECT {PARTS}, {ID} FROM guard {VAULT} {AFTER} {ORDER}"),
             format!("SELECT {ID} FROM guard {ORDER}"),

@@ -1,11 +1,13 @@
 //! Writes groups on one connection. Must never report a write before the server has acknowledged its commit without a
 //! warning, and never find out by reading what became of one that failed.
 
+use super::super::attempt::PendingAttempt;
 use super::super::batch::settle_all;
 use super::super::requests::Write;
 use super::super::{Swap, SwapOutcome};
 use super::connect::{Connector, EXPECTED};
 use super::failure::Failure;
+use super::load::load;
 use super::open_error::OpenError;
 use super::rounds::{Columns, Placed, rounds};
 use super::serve::{Worker, deadline};
@@ -29,7 +31,8 @@ type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 /// What a group can have, in the order in which it is carried out: one kind after the other, so that all of a kind is
 /// one statement. Whoever is in a group has not been answered yet, so that any order between them is right.
-const KINDS: [fn(&Write) -> bool; 4] = [
+const KINDS: [fn(&Write) -> bool; 5] = [
+    |write| matches!(write, Write::Attempt(_)),
     |write| matches!(write, Write::Swap(_)),
     |write| matches!(write, Write::Delete(_)),
     |write| matches!(write, Write::Property(_)),
@@ -73,6 +76,7 @@ impl Writer {
     async fn write(&self, part: &mut [Write], deadline: Instant) -> Result<(), Failure> {
         match part.first() {
             None => Ok(()),
+            Some(Write::Attempt(_)) => self.attempt(part, deadline).await,
             Some(Write::Swap(_)) => self.swap(part, deadline).await,
             Some(Write::Delete(_)) => self.delete(part, deadline).await,
             Some(Write::Property(_) | Write::Probe(_)) => {
@@ -84,8 +88,43 @@ impl Writer {
         }
     }
 
+    /// All are loaded by one statement, and what they decide on is written by another: the second one looks again whether
+    /// what the first one saw is still there.
+    async fn attempt(&self, part: &mut [Write], deadline: Instant) -> Result<(), Failure> {
+        let mut attempts: Vec<_> = part.iter_mut().filter_map(attempted).collect();
+        let ids: Vec<_> = attempts.iter().filter_map(|pending| pending.id()).collect();
+        let stored = load(&self.session, &self.statements.load, &ids, deadline).await?;
+        let (mut swaps, mut writers) = (Vec::new(), Vec::new());
+        for (pending, stored) in attempts.iter_mut().zip(stored) {
+            match stored {
+                Err(damaged) => pending.outcome = Some(Err(damaged.of_store(&self.store))),
+                Ok(stored) => {
+                    if let Some(swap) = pending.decide(stored) {
+                        swaps.push(swap);
+                        writers.push(pending);
+                    }
+                }
+            }
+        }
+        let outcomes = self.swap_all(swaps.iter().collect(), deadline).await?;
+        for (pending, outcome) in writers.into_iter().zip(outcomes) {
+            pending.outcome = Some(Ok(Some(outcome)));
+        }
+        Ok(())
+    }
+
     async fn swap(&self, part: &mut [Write], deadline: Instant) -> Result<(), Failure> {
-        let swaps: Vec<&Swap> = part.iter().flat_map(swaps_of).collect();
+        let outcomes = self.swap_all(part.iter().flat_map(swaps_of).collect(), deadline).await?;
+        let mut outcomes = outcomes.into_iter();
+        for write in part {
+            if let Write::Swap(pending) = write {
+                pending.outcome = Some(Ok(outcomes.by_ref().take(pending.input.len()).collect()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn swap_all(&self, swaps: Vec<&Swap>, deadline: Instant) -> Result<Vec<SwapOutcome>, Failure> {
         let mut outcomes = vec![SwapOutcome::Conflict; swaps.len()];
         for round in rounds(swaps.into_iter()) {
             for (list, is_birth) in [(&round.births, true), (&round.turns, false)] {
@@ -99,13 +138,7 @@ impl Writer {
                 }
             }
         }
-        let mut outcomes = outcomes.into_iter();
-        for write in part {
-            if let Write::Swap(pending) = write {
-                pending.outcome = Some(Ok(outcomes.by_ref().take(pending.input.len()).collect()));
-            }
-        }
-        Ok(())
+        Ok(outcomes)
     }
 
     /// The places of those that were swapped.
@@ -188,7 +221,7 @@ impl Writer {
                 self.places(&statements.probe, &[], deadline).await?;
                 pending.outcome = Some(Ok(()));
             }
-            Write::Swap(_) | Write::Delete(_) => {}
+            Write::Attempt(_) | Write::Swap(_) | Write::Delete(_) => {}
         }
         Ok(())
     }
@@ -214,6 +247,13 @@ impl Writer {
         let places: Option<Vec<i64>> = row.try_get(0)?;
         let places = places.unwrap_or_default().into_iter();
         Ok(places.filter_map(|place| usize::try_from(place.checked_sub(1)?).ok()).collect())
+    }
+}
+
+fn attempted(write: &mut Write) -> Option<&mut PendingAttempt> {
+    match write {
+        Write::Attempt(pending) => Some(pending),
+        _ => None,
     }
 }
 

@@ -2,11 +2,12 @@
 //! grow without end.
 //!
 //! Checkpoints beside the writer never finish under steady load: there is always a page written since. The
-//! writer alone would stall for all the copying. So a thread copies twice, the second time little; the
-//! writer copies what is left while no reader is inside, and its next commit starts the log from the front.
+//! writer alone would stall for all the copying. So a thread copies twice, the second time little, and has it written to the
+//! disk; the writer copies what is left while no reader is inside, and its next commit starts the log from the front.
 
 use super::super::StoreError;
 use super::gate::Gate;
+use super::held_file::HeldFile;
 use super::link::Link;
 use crate::store::Migration;
 use rusqlite::config::DbConfig;
@@ -16,11 +17,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Pages in the log that are worth a checkpoint: 4 MiB. More makes for fewer checkpoints and for longer stalls by each.
-const WORTH_IT: u32 = 1_000;
+/// Bytes in the log that are worth a checkpoint. A page that was changed many times is copied once, so that few large
+/// ones cost less than many small ones.
+const WORTH_IT: u32 = 24 << 20;
 
-/// Pages on top of these after which the writer waits for the copying thread, which it has outrun: 24 MiB.
-const OUTRUN: u32 = 6_000;
+/// Bytes on top of these after which the writer waits for the copying thread, which it has outrun.
+const OUTRUN: u32 = 16 << 20;
 
 /// How long the writer waits for a thread it has outrun.
 const COPY_PATIENCE: Duration = Duration::from_secs(1);
@@ -81,6 +83,7 @@ pub(super) struct LogWatch {
     handover: Arc<Handover>,
     gate: Arc<Gate>,
     pages: Arc<AtomicU32>,
+    page_size: u32,
     pages_before: u32,
     worth_it_at: u32,
     outrun_at: u32,
@@ -89,11 +92,14 @@ pub(super) struct LogWatch {
 impl LogWatch {
     pub(super) fn new(handover: Arc<Handover>, gate: Arc<Gate>) -> Self {
         let pages = Arc::default();
-        Self { handover, gate, pages, pages_before: 0, worth_it_at: WORTH_IT, outrun_at: u32::MAX }
+        let (worth_it_at, outrun_at) = (u32::MAX, u32::MAX);
+        Self { handover, gate, pages, page_size: 1, pages_before: 0, worth_it_at, outrun_at }
     }
 
     /// Counts the pages of the log at each commit of this connection.
-    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+    pub(super) fn watch(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
+        self.page_size = connection.pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?.max(1);
+        self.worth_it_at = self.in_pages(WORTH_IT);
         let pages = Arc::clone(&self.pages);
         connection.wal_hook(Some(move |_: &mut _, now: i32| {
             pages.store(now.unsigned_abs(), Ordering::Relaxed);
@@ -101,19 +107,23 @@ impl LogWatch {
         }))
     }
 
+    fn in_pages(&self, bytes: u32) -> u32 {
+        bytes / self.page_size
+    }
+
     /// To be called after each commit, when its waiters have been answered.
     pub(super) fn after_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < self.pages_before {
             // The log has started from the front.
-            self.worth_it_at = WORTH_IT;
+            self.worth_it_at = self.in_pages(WORTH_IT);
         }
         self.pages_before = pages;
         let mut stage = *self.handover.lock();
         if stage == Stage::Idle && pages >= self.worth_it_at {
             // Counted on from here: what a reader in another process holds back is not tried at each commit.
-            self.worth_it_at = pages.saturating_add(WORTH_IT);
-            self.outrun_at = pages.saturating_add(OUTRUN);
+            self.worth_it_at = pages.saturating_add(self.in_pages(WORTH_IT));
+            self.outrun_at = pages.saturating_add(self.in_pages(OUTRUN));
             stage = Stage::Wanted;
             self.handover.set(stage);
         }
@@ -131,18 +141,13 @@ impl LogWatch {
 }
 
 /// The copying thread's side.
-pub(super) fn run(path: &Path, handover: &Handover) {
+pub(super) fn run(path: &Path, file: &HeldFile, handover: &Handover) {
     let mut link = None;
     let mut stage = Stage::Idle;
     while stage != Stage::Over {
         stage = handover.await_change_from(stage);
         if stage == Stage::Wanted {
-            let copied = connected(&mut link, path).and_then(|link| {
-                passive(&link.connection)
-                    .and_then(|()| passive(&link.connection))
-                    .map_err(|error| link.failure(&error))
-            });
-            if let Err(error) = copied {
+            if let Err(error) = connected(&mut link, path).and_then(|link| copy(link, file)) {
                 tracing::warn!(store = %path.display(), %error, "the log could not be copied; it grows");
                 link = None;
             }
@@ -156,6 +161,15 @@ pub(super) fn run(path: &Path, handover: &Handover) {
         }
     }
     close(link, path);
+}
+
+/// SQLite leaves the sync of what it has copied to whoever copies the last page, who would be the writer.
+fn copy(link: &Link, file: &HeldFile) -> Result<(), StoreError> {
+    for _ in 0..2 {
+        passive(&link.connection).map_err(|error| link.failure(&error))?;
+        file.sync().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    }
+    Ok(())
 }
 
 fn connected<'a>(link: &'a mut Option<Link>, path: &Path) -> Result<&'a Link, StoreError> {

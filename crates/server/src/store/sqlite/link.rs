@@ -24,10 +24,14 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A log that outgrew this, because another process was reading for long, is cut back at its next restart.
-const LOG_SIZE_LIMIT: i64 = 32 << 20;
+const LOG_SIZE_LIMIT: i64 = 48 << 20;
 
 /// Pages kept by each connection, in KiB, negative as the pragma wants it.
 const CACHE_KIB: i64 = -32 << 10;
+
+/// Bytes of a page, of files that are made from now on. A commit writes the whole page of each guard that it changes, twice in
+/// the end, and a guard has some hundred bytes; one of half a page would take a second one.
+const PAGE_SIZE: u32 = 2048;
 
 /// Device and inode.
 type FileId = (u64, u64);
@@ -137,6 +141,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A file that has pages keeps their size.
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     // Closing would otherwise remove the log by name, which may by then be the log of another database.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // A spent code must stay spent after power loss: NORMAL would sync the log at checkpoints only.

@@ -1,14 +1,14 @@
 //! The one thread that reads: what has queued up is answered from one snapshot. Must never take a guard and
 //! a vault from two, and never hold the snapshot while it waits.
 
+use super::super::StoreError;
 use super::super::batch::{Queue, settle_all};
 use super::super::requests::{Page, Read};
-use super::super::{SealedAccount, SealedPart, StoreError};
 use super::gate::Gate;
 use super::link::Link;
+use super::load::{COLUMNS, Load, account, alone};
 use einmal_core::account::AccountId;
-use rusqlite::types::{Type, ValueRef};
-use rusqlite::{Connection, Error, Row, Rows, Statement, params};
+use rusqlite::{Connection, Row, Rows, Statement, params};
 
 /// Answers groups on one connection until there are no more, or something fails.
 pub(super) fn session(
@@ -31,16 +31,10 @@ pub(super) fn session(
     }
 }
 
-// Joined from the left: a guard without its vault is damage and not an absent account.
-const COLUMNS: &str =
-    "SELECT guard.version, guard.key_id, guard.sealed, vault.version, vault.key_id, vault.sealed,
-    guard.issuer, guard.subject
-    FROM guard LEFT JOIN vault ON vault.issuer = guard.issuer AND vault.subject = guard.subject";
-
 struct Statements<'a> {
     begin: Statement<'a>,
     end: Statement<'a>,
-    load: Statement<'a>,
+    load: Load<'a>,
     scan: Statement<'a>,
     scan_after: Statement<'a>,
     ids: Statement<'a>,
@@ -56,7 +50,7 @@ impl<'a> Statements<'a> {
         Ok(Self {
             begin: connection.prepare("BEGIN")?,
             end: connection.prepare("COMMIT")?,
-            load: connection.prepare(&format!("{COLUMNS} WHERE guard.issuer = ?1 AND guard.subject = ?2"))?,
+            load: Load::prepare(connection)?,
             scan: connection.prepare(&format!("{COLUMNS} {order}"))?,
             scan_after: connection.prepare(&format!("{COLUMNS} {after} {order}"))?,
             ids: connection.prepare(&format!("{ids} {order}"))?,
@@ -71,7 +65,7 @@ impl<'a> Statements<'a> {
         for read in group {
             match read {
                 Read::Load(pending) => {
-                    let accounts = pending.input.iter().map(|id| self.load(id)).collect();
+                    let accounts = pending.input.iter().map(|id| self.load.one(id)).collect();
                     pending.outcome = Some(alone(link, accounts)?);
                 }
                 Read::Scan(pending) => {
@@ -96,11 +90,6 @@ impl<'a> Statements<'a> {
         rows.next()?.map(|row| row.get(0)).transpose()
     }
 
-    fn load(&mut self, id: &AccountId) -> rusqlite::Result<Option<SealedAccount>> {
-        let mut rows = self.load.query(params![id.issuer(), id.subject()])?;
-        rows.next()?.map(account).transpose()
-    }
-
     fn scan(&mut self, after: Option<&AccountId>, limit: usize) -> rusqlite::Result<Page> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         match after {
@@ -123,35 +112,10 @@ fn id(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountId> {
     Ok(AccountId::new(row.get_ref(first)?.as_str()?, row.get_ref(first + 1)?.as_str()?))
 }
 
-/// A damaged row fails whoever asked for it and not the whole group: whoever may ask for one would otherwise
-/// keep everybody from their accounts.
-fn alone<T>(link: &Link, answer: rusqlite::Result<T>) -> rusqlite::Result<Result<T, StoreError>> {
-    match answer {
-        Err(error) if !Link::is_of_connection(&error) => Ok(Err(link.failure(&error))),
-        answer => answer.map(Ok),
-    }
-}
-
 fn page(mut rows: Rows<'_>) -> rusqlite::Result<Page> {
     let mut page = Page::new();
     while let Some(row) = rows.next()? {
         page.push((id(row, 6)?, account(row)?));
     }
     Ok(page)
-}
-
-fn account(row: &Row<'_>) -> rusqlite::Result<SealedAccount> {
-    if row.get_ref(3)? == ValueRef::Null {
-        return Err(Error::FromSqlConversionFailure(3, Type::Null, "a guard without a vault".into()));
-    }
-    Ok(SealedAccount { guard: part(row, 0)?, vault: part(row, 3)? })
-}
-
-fn part(row: &Row<'_>, first: usize) -> rusqlite::Result<SealedPart> {
-    let version: i64 = row.get(first)?;
-    Ok(SealedPart {
-        version: version.cast_unsigned(),
-        key_id: row.get(first + 1)?,
-        sealed: row.get(first + 2)?,
-    })
 }

@@ -1,14 +1,16 @@
 //! The one thread that writes: what has queued up becomes one transaction. Must never answer before the
 //! commit has returned, and never find out by reading what became of one that failed.
 
+use super::super::attempt::PendingAttempt;
 use super::super::batch::{Queue, settle_all};
 use super::super::requests::Write;
 use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome};
 use super::checkpoint::LogWatch;
 use super::fence::{self, Pass};
 use super::link::Link;
+use super::load::{Load, alone};
 use einmal_core::account::AccountId;
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Statement, params};
 
 /// Commits groups on one connection until there are no more, or something fails.
 pub(super) fn session(
@@ -23,7 +25,7 @@ pub(super) fn session(
     }
     let failed = |error| link.failure(&error);
     pass.declare(&link.connection).map_err(failed)?;
-    let mut statements = Statements::prepare(&link.connection).map_err(failed)?;
+    let mut statements = Statements::prepare(&link).map_err(failed)?;
     loop {
         link.check_in_place()?;
         match statements.commit(group, pass) {
@@ -42,10 +44,11 @@ pub(super) fn session(
 }
 
 struct Statements<'a> {
-    connection: &'a Connection,
+    link: &'a Link,
     begin: Statement<'a>,
     commit: Statement<'a>,
     rollback: Statement<'a>,
+    load: Load<'a>,
     insert_guard: Statement<'a>,
     update_guard: Statement<'a>,
     put_vault: Statement<'a>,
@@ -57,13 +60,14 @@ struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
-        let prepare = |sql| connection.prepare(sql);
+    fn prepare(link: &'a Link) -> rusqlite::Result<Self> {
+        let prepare = |sql| link.connection.prepare(sql);
         Ok(Self {
-            connection,
+            link,
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
             rollback: prepare("ROLLBACK")?,
+            load: Load::prepare(&link.connection)?,
             insert_guard: prepare(
                 "INSERT INTO guard (issuer, subject, version, key_id, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO NOTHING",
@@ -92,7 +96,7 @@ impl<'a> Statements<'a> {
 
     fn commit(&mut self, group: &mut [Write], pass: &Pass) -> rusqlite::Result<()> {
         self.begin.execute(())?;
-        let is_let_in = pass.is_let_in(self.connection);
+        let is_let_in = pass.is_let_in(&self.link.connection);
         let written = is_let_in.and_then(|()| group.iter_mut().try_for_each(|write| self.write(write)));
         let committed = written.and_then(|()| self.commit.execute(()));
         if let Err(error) = committed {
@@ -105,6 +109,7 @@ impl<'a> Statements<'a> {
 
     fn write(&mut self, write: &mut Write) -> rusqlite::Result<()> {
         match write {
+            Write::Attempt(pending) => self.attempt(pending)?,
             Write::Swap(pending) => {
                 let outcomes: rusqlite::Result<_> =
                     pending.input.iter().map(|swap| self.swap(swap)).collect();
@@ -125,6 +130,20 @@ impl<'a> Statements<'a> {
             Write::Probe(pending) => {
                 self.probe.execute(())?;
                 pending.outcome = Some(Ok(()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What it sees is what the group has written so far, all of which comes about or nothing of it.
+    fn attempt(&mut self, pending: &mut PendingAttempt) -> rusqlite::Result<()> {
+        let Some(id) = pending.id() else { return Ok(()) };
+        match alone(self.link, self.load.one(id))? {
+            Err(damaged) => pending.outcome = Some(Err(damaged)),
+            Ok(stored) => {
+                if let Some(swap) = pending.decide(stored) {
+                    pending.outcome = Some(Ok(Some(self.swap(&swap)?)));
+                }
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! which one it has.
 
 mod accounts;
+mod attempts;
 mod durability;
 mod fences;
 mod loads;
@@ -50,6 +51,14 @@ macro_rules! suite {
             a_stale_version_conflicts_after_delete_and_rebirth,
             a_thousand_swaps_are_one_call,
             an_empty_call_is_fine,
+        );
+        $crate::contract::suite!(@ $place, attempts:
+            an_attempt_sees_what_is_stored_and_writes_what_it_decides_on,
+            an_attempt_that_decides_on_nothing_writes_nothing,
+            an_attempt_that_expects_something_else_conflicts_and_changes_nothing,
+            one_that_panics_is_dropped_and_its_group_goes_on,
+            of_64_attempts_at_once_on_one_account_no_two_swap_the_same_version,
+            an_attempt_is_carried_out_though_its_caller_has_gone,
         );
         $crate::contract::suite!(@ $place, loads:
             what_is_not_there_is_none,

@@ -117,7 +117,7 @@ impl Clients {
         let request = request.body(json!({ "otp": otp }).to_string());
         let answer = async {
             let answer = request.send().await;
-            answer.map_or(Answer::Broken, |response| Answer::of_status(response.status().as_u16()))
+            answer.map_or(Answer::Broken, |response| Answer::of_response(&response))
         };
         self.history.record(asked, target, answer).await
     }

@@ -120,7 +120,7 @@ impl Counts {
             counts.requests += 1;
             match attempt.answer {
                 Answer::Accepted => counts.accepted += 1,
-                Answer::Refused => counts.refused += 1,
+                Answer::Refused | Answer::Throttled => counts.refused += 1,
                 Answer::Unavailable => counts.unavailable += 1,
                 Answer::Broken => counts.broken += 1,
                 Answer::Other(_) => {}

@@ -2,7 +2,7 @@
 //! on it as often as a test wants; the clock is the real one.
 
 use super::issuer::{Issuer, SigningKey, with};
-use super::program::{Program, Run, einmal, with_input};
+use super::program::{PROGRAM, Program, Run, einmal, with_input};
 use einmal::clock::{Clock, SystemClock};
 use einmal_core::otp::{Algorithm, Secret, Totp};
 use reqwest::{Client, Response};
@@ -10,6 +10,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -82,6 +84,19 @@ impl Installation {
         self.import(device(subject));
     }
 
+    /// So many accounts with such a device, each by its token.
+    pub(crate) fn accounts(&self, name: &str, count: usize) -> Vec<String> {
+        let subjects: Vec<_> = (0..count).map(|number| format!("{name}-{number}")).collect();
+        self.import(subjects.iter().map(|subject| device(subject)).collect::<String>());
+        subjects.iter().map(|subject| self.token(subject)).collect()
+    }
+
+    /// So many accounts that have nothing but this PIN.
+    pub(crate) fn import_pins(&self, name: &str, count: usize, pin: &str) {
+        let line = |number| json!({ "id": format!("{name}-{number}"), "pin": pin }).to_string();
+        self.import((0..count).map(line).collect::<Vec<_>>().join("\n"));
+    }
+
     /// The service, ready.
     pub(crate) async fn serve(&self) -> Serving {
         let serving = Serving::start(&mut self.einmal(&["serve"])).await;
@@ -106,6 +121,28 @@ impl Installation {
 /// The line of an import that makes an account with one device that has [`SECRET`].
 pub(crate) fn device(subject: &str) -> String {
     format!("{}\n", json!({ "id": subject, "deviceTotps": [{ "secret": SECRET }] }))
+}
+
+/// Of a user who is nobody in particular.
+const ORDINARY: u32 = 65_534;
+
+/// Root may do everything, so that as root it is made a process of an ordinary user.
+pub(crate) fn as_ordinary(command: &mut Command) -> &mut Command {
+    if rustix::process::geteuid().is_root() { command.uid(ORDINARY).gid(ORDINARY) } else { command }
+}
+
+/// The program where that user may run it, which the directory it was built in need not be, with everything there
+/// being that user's.
+pub(crate) fn for_ordinary(installation: &Installation) -> PathBuf {
+    let program = installation.path("einmal");
+    fs::copy(PROGRAM, &program).unwrap();
+    if rustix::process::geteuid().is_root() {
+        let files = fs::read_dir(installation.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        for path in files.chain([installation.directory.path().to_owned()]) {
+            chown(path, Some(ORDINARY), Some(ORDINARY)).unwrap();
+        }
+    }
+    program
 }
 
 /// `einmal serve`, and where it is.
@@ -134,6 +171,13 @@ impl Serving {
     pub(crate) async fn readiness(&self) -> Response {
         let url = format!("http://{}/health/readiness", self.management);
         self.client.get(url).send().await.unwrap()
+    }
+
+    /// The status of readiness, if there is somebody who says so.
+    pub(crate) async fn readiness_or_nothing(&self) -> Option<u16> {
+        let url = format!("http://{}/health/readiness", self.management);
+        let answer = self.client.get(url).timeout(Duration::from_secs(10)).send().await;
+        Some(answer.ok()?.status().as_u16())
     }
 
     pub(crate) async fn until_ready(&self) {

@@ -4,6 +4,8 @@ pub(crate) mod back_office;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod collector;
+pub(crate) mod crowd;
+pub(crate) mod disk;
 pub(crate) mod history;
 pub(crate) mod installation;
 pub(crate) mod issuer;
@@ -13,9 +15,11 @@ pub(crate) mod mail_server;
 pub(crate) mod postgres;
 pub(crate) mod postgres_proxy;
 pub(crate) mod program;
+pub(crate) mod seed;
 pub(crate) mod service;
 pub(crate) mod wire;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Other people's software that this variable names. `None` after a line that says what has not been run.
@@ -33,4 +37,14 @@ pub(crate) fn peer(variable: &str, what: &str) -> Option<PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "asks the one who runs the tests, and not the service")]
 pub(crate) fn is_long() -> bool {
     std::env::var_os("EINMAL_TEST_LONG").is_some()
+}
+
+/// What a promise was put through, and what came of it. The long form says it whether the test fails or not.
+pub(crate) fn tell(figures: &str) {
+    if is_long() {
+        // Not by the macro, whose words are kept from whoever runs the tests.
+        writeln!(std::io::stderr(), "{figures}").unwrap();
+    } else {
+        eprintln!("{figures}");
+    }
 }

@@ -52,11 +52,20 @@ impl Service {
         Self::start_limited(settings, Limits::default()).await
     }
 
+    /// Where there is such a place, with its store in memory: what a disk takes hides what else takes time.
+    pub(crate) async fn start_in_memory() -> Self {
+        let directory = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+        Self::start_in(directory, "", Limits::default()).await
+    }
+
     /// With other limits for mails than an operator can have.
     pub(crate) async fn start_limited(settings: &str, mail_limits: Limits) -> Self {
+        Self::start_in(TempDir::new().unwrap(), settings, mail_limits).await
+    }
+
+    async fn start_in(directory: TempDir, settings: &str, mail_limits: Limits) -> Self {
         let key = SigningKey::new("EdDSA", Some("key"));
         let issuer = Issuer::start(&[&key]).await;
-        let directory = tempfile::tempdir().unwrap();
         write_keyring(&directory.path().join("einmal.keys"));
         let clock = HandClock::new();
         let running = start(directory.path(), &issuer, &clock, settings, mail_limits).await;
@@ -87,7 +96,12 @@ impl Service {
 
     /// One more service beside this one, on the same store.
     pub(crate) async fn start_beside(&self) -> Running {
-        start(self.directory.path(), &self.issuer, &self.clock, &self.settings, self.mail_limits).await
+        self.start_beside_at(&self.clock).await
+    }
+
+    /// The same with a clock of its own.
+    pub(crate) async fn start_beside_at(&self, clock: &Arc<HandClock>) -> Running {
+        start(self.directory.path(), &self.issuer, clock, &self.settings, self.mail_limits).await
     }
 
     /// A connection that sends the very bytes it is given.

@@ -1,6 +1,5 @@
 //! `einmal accounts show|list|unlock|delete|export`, as an operator and a support agent type them.
 
-use super::load::accounts as many;
 use crate::harness::installation::{
     Installation, SECRET, code_at, device, early_in_a_step, step, wrong_code,
 };
@@ -115,7 +114,7 @@ async fn where_there_is_no_account_each_command_says_so_and_exits_with_1() {
 #[tokio::test]
 async fn a_list_is_in_order_and_its_pages_are_complete() {
     let installation = Installation::new().await;
-    many(&installation, "user", 25);
+    installation.accounts("user", 25);
     let whole = installation.run(&["accounts", "list"]);
     assert_eq!((whole.code, whole.stderr.as_str()), (Some(0), ""));
     let whole: Vec<_> = whole.stdout.lines().map(str::to_owned).collect();

@@ -1,33 +1,55 @@
 //! The process is killed in the middle of its work; what it had answered holds.
 
-use super::load::{Accepted, Load, accounts};
+use crate::harness::crowd::{Crowd, Target, answered};
+use crate::harness::history::Answer;
 use crate::harness::installation::{Installation, Serving, code_at, step, wrong_code};
-use crate::harness::is_long;
+use crate::harness::{is_long, tell};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ACCOUNTS: usize = 4_000;
+/// Have wrong codes only.
+const VICTIMS: usize = 8;
+const WORKERS: usize = 8;
 const LONGEST_RESTART: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_before_a_kill_is_refused_after_it() {
     let installation = Installation::new().await;
-    let mut serving = Arc::new(installation.serve().await);
-    for round in 0..if is_long() { 100 } else { 3 } {
-        let tokens = accounts(&installation, &format!("round-{round}"), ACCOUNTS);
-        let mut load = Load::start(&serving, &tokens);
-        load.has_accepted(200 + 100 * (round % 10)).await;
+    let mut serving = installation.serve().await;
+    let rounds = if is_long() { 100 } else { 3 };
+    let (mut accepted, mut replayed, mut guesses) = (0, 0, 0);
+    for round in 0..rounds {
+        let crowd = Crowd::of(installation.accounts(&format!("round-{round}"), ACCOUNTS + VICTIMS));
+        let victims = ACCOUNTS..ACCOUNTS + VICTIMS;
+        let target = Target { address: serving.address, number: 0 };
+        let load = crowd.load(target, 0..ACCOUNTS, WORKERS);
+        let goal = 200 + 100 * (round % 10);
+        tokio::join!(crowd.has_accepted(goal), crowd.guess_at(target, victims.clone(), 3));
+        let killed = crowd.history.now();
         serving.program.signal(Signal::KILL);
-        let accepted = load.over().await;
-        assert!(accepted.len() < 2 * ACCOUNTS, "the kill did not fall into the load");
+        load.join_all().await;
+        crowd.was_out(target.number, killed);
         drop(serving);
 
-        serving = Arc::new(restarted(&installation).await);
-        assert_all_are_spent(&serving, accepted).await;
+        serving = restarted(&installation).await;
+        let target = Target { address: serving.address, number: 1 };
+        let refused = crowd.replay(target, Duration::ZERO).await;
+        assert!(refused > 100, "only {refused} codes were still in their windows");
+        for victim in victims {
+            crowd.guess_until_throttled(target, victim).await;
+        }
+        let attempts = crowd.assert_lawful(&format!("round {round}"));
+        accepted += answered(&attempts, Answer::Accepted);
+        replayed += refused;
+        guesses += answered(&attempts, Answer::Refused) - refused;
         assert_eq!(integrity(&installation), "ok");
     }
+    tell(&format!(
+        "{rounds} kills under load: {accepted} codes accepted, {replayed} of them tried again and refused, none accepted \
+         twice; {guesses} guesses looked at, none forgotten"
+    ));
 }
 
 async fn restarted(installation: &Installation) -> Serving {
@@ -36,17 +58,6 @@ async fn restarted(installation: &Installation) -> Serving {
     let took = started.elapsed();
     assert!(took < LONGEST_RESTART, "ready after {took:?}");
     serving
-}
-
-async fn assert_all_are_spent(serving: &Serving, accepted: Vec<Accepted>) {
-    let mut checked = 0;
-    for code in accepted {
-        let status = serving.verify(&code.token, &code.code()).await;
-        assert_eq!(status, 404, "accepted again after {checked} that were not");
-        // Looked at afterwards: had it left its window by then, the answer would say nothing.
-        checked += usize::from(code.is_in_its_window());
-    }
-    assert!(checked > 100, "only {checked} codes were still in their windows");
 }
 
 fn integrity(installation: &Installation) -> String {

@@ -1,12 +1,12 @@
 //! `einmal accounts import`: what comes in, what stays as it is, and what it does beside a running service.
 
-use super::load::{Load, accounts};
+use crate::harness::crowd::{Crowd, Target};
 use crate::harness::installation::{
     Installation, SECRET, code_at, code_of, device, early_in_a_step, step, wrong_code,
 };
 use serde_json::json;
 use std::fs;
-use std::sync::Arc;
+use std::time::Duration;
 
 /// 20 bytes, and not the other ones.
 const OTHER_SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
@@ -128,21 +128,20 @@ async fn a_code_that_was_spent_elsewhere_stays_spent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_a_service_under_load_neither_disturbs_the_other() {
     let installation = Installation::new().await;
-    let serving = Arc::new(installation.serve().await);
-    let tokens = accounts(&installation, "loaded", 1_500);
-    // Every answer of the load must be 204, which it asserts itself; 503 or 404 would end it.
-    let mut load = Load::start(&serving, &tokens);
-    load.has_accepted(50).await;
+    let serving = installation.serve().await;
+    let crowd = Crowd::of(installation.accounts("loaded", 1_500));
+    let target = Target { address: serving.address, number: 0 };
+    let load = crowd.load(target, 0..1_500, 8);
+    crowd.has_accepted(50).await;
     let lines: String = (0..3_000).map(|number| device(&format!("new-{number}"))).collect();
     assert_eq!(installation.import_with(&[], &lines).stdout, summary(3_000, 0, 0, 0));
     // Those under load, too: whoever is quicker, no code becomes good again.
     let again: String = (0..1_500).map(|number| device(&format!("loaded-{number}"))).collect();
     assert_eq!(installation.import_with(&["--replace"], &again).stdout, summary(0, 1_500, 0, 0));
-    let accepted = load.over().await;
-    assert_eq!(accepted.len(), 3_000);
-    for spent in accepted.iter().rev().take(200) {
-        assert_eq!(serving.verify(&spent.token, &spent.code()).await, 404);
-    }
+    crowd.stop();
+    load.join_all().await;
+    assert!(crowd.replay(target, Duration::ZERO).await > 200);
+    crowd.assert_lawful("beside an import");
     for number in [0, 999, 1_000, 2_999] {
         let token = installation.token(&format!("new-{number}"));
         assert_eq!(serving.verify(&token, &code_at(step())).await, 204, "new-{number}");

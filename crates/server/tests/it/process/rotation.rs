@@ -1,6 +1,5 @@
 //! From one key to the next by the real commands, beside real servers that clients never stop to ask.
 
-use super::load::accounts;
 use crate::harness::installation::{Installation, Serving, code_at, device, step};
 use crate::harness::program::Run;
 use serde_json::json;
@@ -102,7 +101,7 @@ async fn all_are_spent(server: &Serving, codes: Vec<(String, u64)>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_rotated_under_load_and_not_one_request_fails() {
     let installation = Arc::new(Installation::new().await);
-    let tokens = accounts(&installation, "user", ACCOUNTS);
+    let tokens = installation.accounts("user", ACCOUNTS);
     let servers = [Arc::new(installation.serve().await), Arc::new(installation.serve().await)];
     let (old, old_keyring) =
         (sealing_key(&installation), fs::read_to_string(installation.path("einmal.keys")).unwrap());
@@ -137,7 +136,7 @@ async fn keys_are_rotated_under_load_and_not_one_request_fails() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_started_between_adding_and_promoting_notice_the_promotion() {
     let installation = Arc::new(Installation::new().await);
-    let tokens = accounts(&installation, "user", ACCOUNTS);
+    let tokens = installation.accounts("user", ACCOUNTS);
     let old = sealing_key(&installation);
     succeed(&installation, &["keys", "rotate"]).await;
     let servers = [Arc::new(installation.serve().await), Arc::new(installation.serve().await)];

@@ -1,6 +1,5 @@
 //! The end of the service by signals, with real clients. `http/shutdown.rs` has its phases within one process.
 
-use super::load::accounts;
 use crate::harness::installation::{Installation, Serving, code_at, step};
 use crate::harness::issuer::Answer;
 use crate::harness::program::{PATIENCE, Program};
@@ -68,7 +67,7 @@ async fn connect_until_refused(address: SocketAddr, token: String, is_over: Arc<
 async fn end_under_load(signal: Signal) {
     let installation = Installation::with("drain = \"1s\"").await;
     let mut serving = installation.serve().await;
-    let tokens = accounts(&installation, "a", 6_000);
+    let tokens = installation.accounts("a", 6_000);
     let (count, mut answered) = watch::channel(0);
     let client = |tokens: &[String]| {
         tokio::spawn(verify_until_told_to_close(serving.address, tokens.to_vec(), count.clone()))

@@ -1,12 +1,11 @@
 //! `einmal store migrate|check|backup|after-restore`, as an operator types them.
 
-use super::load::{Load, accounts as many};
+use crate::harness::crowd::{Crowd, Target};
 use crate::harness::installation::{Installation, device};
 use crate::harness::program::{PROGRAM, Program, Run};
 use rusqlite::{Connection, params};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 
 fn database(installation: &Installation) -> Connection {
     Connection::open(installation.path("einmal.db")).unwrap()
@@ -254,10 +253,11 @@ async fn what_is_wrong_with_command_line_or_configuration_exits_2() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_backup_is_made_beside_a_busy_service_and_passes_the_check() {
     let installation = Installation::new().await;
-    let tokens = many(&installation, "user", 2_000);
-    let serving = Arc::new(installation.serve().await);
-    let mut load = Load::start(&serving, &tokens);
-    load.has_accepted(50).await;
+    let tokens = installation.accounts("user", 2_000);
+    let serving = installation.serve().await;
+    let crowd = Crowd::of(tokens);
+    let load = crowd.load(Target { address: serving.address, number: 0 }, 0..2_000, 8);
+    crowd.has_accepted(50).await;
     let script = "umask 000; exec \"$0\" store backup backup.db";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, PROGRAM]).current_dir(installation.directory.path());
@@ -265,7 +265,10 @@ async fn a_backup_is_made_beside_a_busy_service_and_passes_the_check() {
     assert_eq!(said(&backup), (Some(0), "backup.db: a copy of einmal.db\n", ""));
     let mode = fs::metadata(installation.path("backup.db")).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode, 0o600, "whatever the umask");
-    load.has_accepted(500).await;
+    crowd.has_accepted(450).await;
+    crowd.stop();
+    load.join_all().await;
+    crowd.assert_lawful("beside a backup");
 
     let again = installation.run(&["store", "backup", "backup.db"]);
     let refusal = "error: backup.db: exists, and a backup never takes the place of a file\n";

@@ -2,8 +2,10 @@
 
 use super::peer;
 use crate::harness::is_long;
+use crate::timing::Draws;
+use data_encoding::HEXLOWER;
 use einmal_core::Timestamp;
-use einmal_core::otp::{Code, Secret, Totp, Window};
+use einmal_core::otp::{Algorithm, Code, Secret, Totp, Window};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +23,32 @@ fn codes_are_those_of_otpauth_35() {
     let Some(folder) = peer("EINMAL_TEST_NODE", "the test against otpauth") else { return };
     // The script's copy: modules are looked for beside it.
     compare(Command::new("node").arg(Path::new(&folder).join("otpauth_codes.mjs")));
+}
+
+/// Ten codes in a row for each secret.
+#[test]
+fn codes_are_those_of_oathtool_35() {
+    let Some(oathtool) = peer("EINMAL_TEST_OATHTOOL", "the test against oathtool") else { return };
+    let mut draws = Draws(1);
+    for _ in 0..if is_long() { 1_000 } else { 100 } {
+        let algorithm = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512][draws.below(3)];
+        let length = Secret::MIN_BYTES + draws.below(Secret::MAX_BYTES - Secret::MIN_BYTES + 1);
+        let secret: Vec<u8> = (0..length).map(|_| draws.next().to_be_bytes()[0]).collect();
+        let (digits, period) = (6 + draws.below(3) as u64, 15 + draws.below(106) as u64);
+        let time = draws.next() % (1 << 40);
+        let settings = format!("--totp={} -d {digits} -s {period}s -w 9", algorithm.name());
+        let output = Command::new(&oathtool)
+            .args(settings.split(' '))
+            .args(["-N", &format!("@{time}"), &HEXLOWER.encode(&secret)])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{settings}: {}", String::from_utf8_lossy(&output.stderr));
+        let totp = Totp::new(Secret::from_bytes(secret).unwrap(), algorithm, digits, period).unwrap();
+        let first = totp.step_at(Timestamp::from_seconds(time));
+        let ours: Vec<_> = (first..first + 10).map(|step| totp.code_at(step).as_str().to_owned()).collect();
+        let theirs = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(theirs.lines().collect::<Vec<_>>(), ours, "{settings} at {time}");
+    }
 }
 
 fn compare(peer: &mut Command) {

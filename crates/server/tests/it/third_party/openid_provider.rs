@@ -8,16 +8,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Ends with its standard input, which is dropped with it.
-struct Provider {
+pub(super) struct Provider {
     child: Child,
-    url: String,
+    pub(super) url: String,
     client: reqwest::Client,
 }
 
 impl Provider {
-    fn start(folder: &Path) -> Self {
+    pub(super) fn start(folder: &Path, script: &str) -> Self {
         let mut command = Command::new("node");
-        command.arg(folder.join("oidc-provider.mjs")).current_dir(folder);
+        command.arg(folder.join(script)).current_dir(folder);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node runs");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.next().expect("a line with the issuer").unwrap();
@@ -50,7 +50,7 @@ impl Drop for Provider {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_of_a_certified_openid_provider_are_understood() {
     let Some(folder) = peer("EINMAL_TEST_NODE", "the test against oidc-provider") else { return };
-    let provider = Provider::start(&folder);
+    let provider = Provider::start(&folder, "oidc-provider.mjs");
     for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
         let installation = Installation::new().await;
         installation.configure(&provider.url, "");

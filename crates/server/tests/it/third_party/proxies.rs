@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 /// A proxy in front of a server, on few connections that many clients share.
-struct Proxy {
+pub(super) struct Proxy {
     process: Child,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     _directory: TempDir,
 }
 
@@ -47,7 +47,11 @@ fn nginx(own: SocketAddr, server: SocketAddr) -> String {
 }
 
 impl Proxy {
-    async fn start(program: &Path, arguments: &[&str], config: impl Fn(SocketAddr) -> String) -> Self {
+    pub(super) async fn start(
+        program: &Path,
+        arguments: &[&str],
+        config: impl Fn(SocketAddr) -> String,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         fs::write(directory.path().join("proxy.conf"), config(address)).unwrap();
@@ -135,7 +139,7 @@ async fn assert_nothing_gets_out_of_step(proxy: &Proxy) {
     assert!(passed_on > 0, "the proxy keeps all of it from us");
 }
 
-fn program(variable: &str, what: &str) -> Option<PathBuf> {
+pub(super) fn program(variable: &str, what: &str) -> Option<PathBuf> {
     peer(variable, &format!("the test behind {what}"))
 }
 

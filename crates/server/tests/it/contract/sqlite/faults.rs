@@ -102,9 +102,9 @@ async fn a_damaged_page_is_an_error_and_never_an_absent_account() {
     store.swap_many(births).await.unwrap();
     drop(store);
     let file = fs::OpenOptions::new().write(true).open(place.file()).unwrap();
-    let pages = file.metadata().unwrap().len() / 4096;
+    let pages = file.metadata().unwrap().len() / 2048;
     for page in 1..pages {
-        file.write_all_at(&[0xa5; 4096], page * 4096).unwrap();
+        file.write_all_at(&[0xa5; 2048], page * 2048).unwrap();
     }
     drop(file);
 

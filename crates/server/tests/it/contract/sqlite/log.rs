@@ -13,9 +13,9 @@ use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
-/// 64 MiB are promised over any time. Here it is 5 to 15 if all is well, and more than this if the log is not
-/// started from the front each time.
-const LIMIT: u64 = 40 * MIB;
+/// What is promised over any time. It is about 40 if all is well, and more than this if the log is not started from the
+/// front each time.
+const LIMIT: u64 = 64 * MIB;
 const SIZE: usize = 24 << 10;
 
 /// Bytes to write: many times what the log may have.

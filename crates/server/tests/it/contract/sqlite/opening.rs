@@ -1,9 +1,10 @@
 //! What a file must be to be opened, and what an operator is told about one that is not.
 
-use super::super::accounts::{account, create, id, load};
+use super::super::accounts::{account, create, id, load, swap, turn_both};
 use super::super::{Place, sqlite::beside};
 use super::SqlitePlace;
 use einmal::store::Migration;
+use einmal::store::SwapOutcome::Swapped;
 use einmal::store::sqlite::{OpenError, SqliteStore};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -153,4 +154,30 @@ async fn a_copy_without_a_log_gets_one() {
     let raw = rusqlite::Connection::open(&copy).unwrap();
     let mode: String = raw.query_row("PRAGMA journal_mode", (), |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
+}
+
+/// Wherever it is cut: what is left are whole commits, from the first one on, and never nothing.
+#[tokio::test]
+async fn a_log_cut_anywhere_is_an_earlier_state_of_the_store_and_never_an_empty_one_157() {
+    const COMMITS: u64 = 12;
+    let place = SqlitePlace::new();
+    create(&*place.open(), &id("a"), 1).await;
+    let store = place.open();
+    for version in 1..COMMITS {
+        assert_eq!(swap(&*store, turn_both(&id("a"), version, version + 1)).await, Swapped);
+    }
+    let [database, log] = [place.file(), beside(&place.file(), "-wal")].map(|file| fs::read(file).unwrap());
+    let mut latest = 0;
+    for length in (0..=log.len()).step_by(509).chain([log.len()]) {
+        let cut = SqlitePlace::new();
+        fs::write(cut.file(), &database).unwrap();
+        fs::write(beside(&cut.file(), "-wal"), &log[..length]).unwrap();
+        let store = cut.open();
+        let found = load(&*store, &id("a")).await.expect("never an empty store").guard.version;
+        assert_eq!(load(&*store, &id("a")).await, Some(account(found)), "{length}: of one commit");
+        assert!((latest.max(1)..=COMMITS).contains(&found), "{length}: {found} after {latest}");
+        assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new(), "{length}");
+        latest = found;
+    }
+    assert_eq!(latest, COMMITS);
 }

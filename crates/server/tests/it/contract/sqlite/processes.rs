@@ -9,6 +9,7 @@ use einmal::store::sqlite::SqliteStore;
 use einmal::store::{Store, Swap};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -139,4 +140,24 @@ async fn child_meets_the_file_size_limit() {
     let verdict: String = raw.pragma_query_one(None, "integrity_check").unwrap();
     assert_eq!(verdict, "ok");
     println!("\nwas refused and came back");
+}
+
+/// Closing a descriptor of a file gives up all locks that its process has on it.
+#[tokio::test]
+async fn a_store_that_goes_leaves_its_fellow_in_the_process_the_locks_on_the_file() {
+    let place = SqlitePlace::new();
+    let (stays, goes) = (place.open(), place.open());
+    for (store, name) in [(&stays, "a"), (&goes, "b")] {
+        create(&**store, &id(name), 1).await;
+    }
+    let inode = std::fs::metadata(place.file()).unwrap().ino();
+    let locks = || {
+        let all = std::fs::read_to_string("/proc/locks").unwrap();
+        all.lines().filter(|line| line.contains(&format!(":{inode} "))).count()
+    };
+    assert!(locks() > 0);
+    drop(goes);
+    assert!(locks() > 0, "others would take its log for a left one");
+    drop(stays);
+    assert_eq!(locks(), 0);
 }
