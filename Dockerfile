@@ -16,6 +16,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 
 # The release of Debian that the build image is made from, so that the C library fits.
 FROM debian:bookworm-slim
+# The newest certificates, and no pinned ones.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \

@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 /// Print a script that lets a shell complete commands and options
 ///
-/// For bash put it into /etc/bash_completion.d/einmal, for zsh into a file _einmal in a directory of `fpath`, for fish
-/// into ~/.config/fish/completions/einmal.fish.
+/// For bash put it into `/etc/bash_completion.d/einmal`, for zsh into a file `_einmal` in a directory of `fpath`, for
+/// fish into `~/.config/fish/completions/einmal.fish`.
 #[derive(Args)]
 pub(super) struct CompletionsCommand {
     /// Shell that is to read it

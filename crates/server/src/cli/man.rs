@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Write manual pages, one for each command
 ///
-/// `man -l DIRECTORY/einmal-serve.1` shows one; in /usr/local/share/man/man1 all of them are found by their names.
+/// `man -l DIRECTORY/einmal-serve.1` shows one; in `/usr/local/share/man/man1` all of them are found by their names.
 #[derive(Args)]
 pub(super) struct ManCommand {
     /// Where they are written; made if it is not there, and pages in it are overwritten

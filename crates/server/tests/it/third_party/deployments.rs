@@ -37,6 +37,13 @@ fn what_is_for_compose_fits_its_specification() {
 }
 
 #[test]
+fn hadolint_finds_nothing_in_the_dockerfile() {
+    let Some(python) = peer("EINMAL_TEST_PYTHON", "the test with hadolint") else { return };
+    let said = output_of(Command::new(python.with_file_name("hadolint")).arg(root().join("Dockerfile")));
+    assert_eq!(said, "");
+}
+
+#[test]
 fn haproxy_takes_its_configuration_for_compose() {
     let Some(haproxy) = peer("EINMAL_TEST_HAPROXY", "the test of haproxy.cfg for Compose") else { return };
     output_of(Command::new(haproxy).arg("-c").arg("-f").arg(root().join("deploy/compose/haproxy.cfg")));
