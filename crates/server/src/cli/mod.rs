@@ -8,16 +8,19 @@ mod accounts_list;
 mod accounts_show;
 mod accounts_unlock;
 mod code;
+mod completions;
 mod config_check;
 mod config_print;
 mod dev;
 mod foreground;
+mod health;
 mod keyring_file;
 mod keys_generate;
 mod keys_list;
 mod keys_reseal;
 mod keys_retire;
 mod keys_rotate;
+mod man;
 mod openapi;
 mod progress;
 mod serve;
@@ -49,6 +52,7 @@ struct CommandLine {
 enum Command {
     Dev(dev::DevCommand),
     Serve(serve::ServeCommand),
+    Health(health::HealthCommand),
     /// Work on accounts
     #[command(subcommand, arg_required_else_help = true)]
     Accounts(AccountsCommand),
@@ -66,6 +70,8 @@ enum Command {
     ///
     /// It is made from the operations of this very version, and needs no configuration.
     Openapi,
+    Completions(completions::CompletionsCommand),
+    Man(man::ManCommand),
 }
 
 #[derive(Subcommand)]
@@ -163,6 +169,7 @@ pub fn run() -> ExitCode {
     let outcome = match line.command {
         Command::Dev(command) => command.run(),
         Command::Serve(command) => command.run(),
+        Command::Health(command) => command.run(),
         Command::Accounts(command) => match command {
             AccountsCommand::Import(command) => command.run(),
             AccountsCommand::Show(command) => command.run(),
@@ -191,6 +198,8 @@ pub fn run() -> ExitCode {
         },
         Command::Code(command) => command.run(),
         Command::Openapi => openapi::run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,6 +47,7 @@ use crate::page::AccountPageSettings;
 use einmal_core::policy::Policy;
 use section::{Section, Surroundings};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tree::{Node, Table, Value};
 use zeroize::Zeroizing;
@@ -198,6 +199,13 @@ impl Document {
             Some(store) if faults.is_empty() => Ok(store),
             _ => Err(self.error(faults)),
         }
+    }
+
+    /// Where health is told, for whoever asks a running service.
+    pub fn management_listen(&self) -> Result<SocketAddr, ConfigError> {
+        let mut faults = self.faults.clone();
+        let http = http::read(&mut self.section("http", &mut faults));
+        if faults.is_empty() { Ok(http.management_listen) } else { Err(self.error(faults)) }
     }
 
     /// Where the keyring is to be, for whoever makes one.

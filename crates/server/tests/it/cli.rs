@@ -4,6 +4,8 @@ mod code;
 mod config_check;
 mod config_print;
 mod help;
+mod manual_pages;
+mod shells;
 
 use crate::harness::program::{Run, einmal, run, with_input};
 

@@ -73,6 +73,31 @@ fn the_samples_of_the_guide_to_moving_in_run() {
 }
 
 #[test]
+fn the_samples_for_deploying_run_and_all_others_are_said_not_to_be() {
+    let directory = tempfile::tempdir().unwrap();
+    crate::deployments::copy(&root().join("deploy"), &directory.path().join("deploy"));
+    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
+    let text = read("docs/DEPLOYING.md");
+    let samples = shell_samples(&text);
+    // Every block is one of the two kinds.
+    let blocks = text.lines().filter(|line| line.starts_with("```") && line.len() > 3);
+    assert!(samples.len() == 3 && blocks.clone().all(|line| ["```sh", "```console"].contains(&line)));
+    let output = Command::new("bash")
+        .args(["-euc", &samples.join("\n")])
+        .current_dir(directory.path())
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.starts_with("EINMAL_USER=") && out.trim_end().ends_with(" pages"), "{out}\n{err}");
+    for made in ["compose/keys/einmal.keys", "kubernetes/mine/secrets/einmal.keys"] {
+        assert!(directory.path().join("deploy").join(made).is_file(), "{made}");
+    }
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let mut documents: Vec<_> =
         ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(PathBuf::from).into();

@@ -8,6 +8,7 @@ mod broken_connections;
 mod cli;
 mod contract;
 mod copy;
+mod deployments;
 mod documents;
 mod failover;
 mod faults;

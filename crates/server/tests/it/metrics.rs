@@ -1,6 +1,7 @@
 //! What the operator's machinery is told: each counter moves when it should, and nothing in it is anybody's.
 
 mod attempts;
+pub(crate) mod dashboards;
 mod exposition;
 mod issuers;
 mod service;

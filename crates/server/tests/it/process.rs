@@ -9,6 +9,7 @@ mod descriptors;
 pub(crate) mod dev;
 mod direct_grant;
 mod floods;
+mod health;
 mod import;
 mod introspection;
 mod key_commands;

@@ -5,6 +5,7 @@ mod account_page;
 mod authenticators;
 mod browser;
 mod codes;
+mod deployments;
 mod jose;
 mod jws_vectors;
 mod mail_server;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Every command with the words that call it; groups of commands too.
-fn commands() -> Vec<(Vec<String>, Command)> {
+pub(super) fn commands() -> Vec<(Vec<String>, Command)> {
     let mut found = Vec::new();
     let mut open = vec![(Vec::new(), einmal::cli::command())];
     while let Some((words, command)) = open.pop() {

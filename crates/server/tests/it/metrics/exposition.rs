@@ -104,6 +104,21 @@ impl Exposition {
         self.types.keys().cloned().collect()
     }
 
+    /// Its type.
+    pub(crate) fn kind(&self, name: &str) -> Option<&str> {
+        self.types.get(name).map(String::as_str)
+    }
+
+    /// The values that a label has in the series of one metric.
+    pub(crate) fn values_in(&self, name: &str, label: &str) -> BTreeSet<&str> {
+        let of_it = self.series.keys().filter_map(|series| series.strip_prefix(name));
+        let labels =
+            of_it.filter(|rest| rest.starts_with(['{', '_'])).filter_map(|rest| rest.split_once('{'));
+        let all = labels.flat_map(|(_, labels)| labels.trim_end_matches('}').split("\","));
+        let pairs = all.filter_map(|one| one.split_once("=\""));
+        pairs.filter(|(key, _)| *key == label).map(|(_, value)| value.trim_end_matches('"')).collect()
+    }
+
     pub(crate) fn values_of(&self, label: &str) -> BTreeSet<&str> {
         self.labels.iter().filter(|(key, _)| key == label).map(|(_, value)| value.as_str()).collect()
     }
