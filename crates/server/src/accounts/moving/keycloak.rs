@@ -53,7 +53,8 @@ struct Credential {
     created_date: Option<u64>,
     /// JSON in a text.
     secret_data: Option<Zeroizing<String>>,
-    credential_data: Option<String>,
+    #[serde(rename = "credentialData")]
+    parameters: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -187,7 +188,7 @@ impl Credential {
                 let data = PasswordData::parse(
                     place,
                     self.secret_data.as_ref().map(|text| text.as_str()),
-                    self.credential_data.as_deref(),
+                    self.parameters.as_deref(),
                 )?;
                 let hash = data.hash(place)?;
                 collected.has_password |= hash.is_some();
@@ -209,7 +210,7 @@ impl Credential {
         kind: Kind,
         collected: &mut Collected,
     ) -> Result<Option<&'static str>, RecordError> {
-        let data = self.credential_data.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let data = self.parameters.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let data: OtpData =
             data.ok_or_else(|| fault(format!("{place}.credentialData"), "expected JSON with a subType"))?;
         if data.sub_type == "hotp" {
