@@ -33,7 +33,7 @@ impl HealthCommand {
     }
 }
 
-/// Nobody is reached at 0.0.0.0 or [::]; whoever listens there also listens on loopback.
+/// Nobody is reached at `0.0.0.0` or `[::]`; whoever listens there also listens on loopback.
 fn reachable(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen.ip() {
