@@ -22,7 +22,7 @@ pub(super) fn translate(text: &str, choices: &Choices, translation: &mut Transla
             Ok(subject) => drop(accounts.add(number, (None, &subject), totp)),
             // What is wrong with the URI as a whole says more than that it names nobody.
             Err(error) => {
-                translation.entries.push_back(refused_line("line", number, totp.err().unwrap_or(error)))
+                translation.entries.push_back(refused_line("line", number, totp.err().unwrap_or(error)));
             }
         }
     }

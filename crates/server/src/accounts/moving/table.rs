@@ -40,7 +40,6 @@ pub(super) fn translate(
     choices: &Choices,
     translation: &mut Translation,
 ) -> Result<(), Unreadable> {
-    let text = text.trim_start_matches('\u{feff}');
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -82,7 +81,7 @@ impl LineCount<'_> {
         let rest = self.text.get(byte..).unwrap_or_default();
         let start = byte + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let passed = self.text.get(self.byte..start).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += memchr::memchr_iter(b'\n', passed).count() as u64;
         self.byte = start;
         self.line
     }

@@ -112,7 +112,7 @@ impl ForeignOptions {
         ];
         match given.iter().find(|(_, given, formats)| *given && !formats.contains(&self.format)) {
             Some((option, _, formats)) => {
-                let names: Vec<_> = formats.iter().map(|format| name(format)).collect();
+                let names: Vec<_> = formats.iter().map(name).collect();
                 let names = names.join(", ");
                 Err(Failure::Usage(format!("{option} is of no use here, expected with --format {names}")))
             }
@@ -129,7 +129,7 @@ impl ForeignOptions {
         };
         let choice = self.subject.or(of_format.first().copied()).unwrap_or(Account);
         if !of_format.contains(&choice) {
-            let names: Vec<_> = of_format.iter().map(|choice| name(choice)).collect();
+            let names: Vec<_> = of_format.iter().map(name).collect();
             return Err(Failure::Usage(format!(
                 "--subject {} is not of --format {}, expected one of {}",
                 name(&choice),
