@@ -104,6 +104,8 @@ impl Unreadable {
 
 /// Reads the whole of `text`: an account may be made of lines that stand far apart.
 pub fn translate(format: Format, text: &str, choices: &Choices) -> Result<Translation, Unreadable> {
+    // Some editors put a mark in front.
+    let text = text.trim_start_matches('\u{feff}');
     let mut translation =
         Translation { entries: VecDeque::new(), left_out: Vec::new(), total: 0, bytes: text.len() as u64 };
     match format {

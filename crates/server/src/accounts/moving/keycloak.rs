@@ -51,10 +51,11 @@ struct Credential {
     kind: Option<String>,
     user_label: Option<String>,
     created_date: Option<u64>,
-    /// JSON in a text.
-    secret_data: Option<Zeroizing<String>>,
+    /// JSON in a text, as is the next one.
+    #[serde(rename = "secretData")]
+    secret: Option<Zeroizing<String>>,
     #[serde(rename = "credentialData")]
-    parameters: Option<String>,
+    data: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -187,8 +188,8 @@ impl Credential {
             "password" if choices.passwords => {
                 let data = PasswordData::parse(
                     place,
-                    self.secret_data.as_ref().map(|text| text.as_str()),
-                    self.parameters.as_deref(),
+                    self.secret.as_ref().map(|text| text.as_str()),
+                    self.data.as_deref(),
                 )?;
                 let hash = data.hash(place)?;
                 collected.has_password |= hash.is_some();
@@ -210,7 +211,7 @@ impl Credential {
         kind: Kind,
         collected: &mut Collected,
     ) -> Result<Option<&'static str>, RecordError> {
-        let data = self.parameters.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let data = self.data.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let data: OtpData =
             data.ok_or_else(|| fault(format!("{place}.credentialData"), "expected JSON with a subType"))?;
         if data.sub_type == "hotp" {
@@ -219,7 +220,7 @@ impl Credential {
         if data.sub_type != "totp" {
             return Err(fault(format!("{place}.credentialData.subType"), "expected totp or hotp"));
         }
-        let secret = self.secret_data.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let secret = self.secret.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let secret: OtpSecret = secret.ok_or_else(|| {
             fault(
                 format!("{place}.secretData"),

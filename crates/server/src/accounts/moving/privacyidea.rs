@@ -50,7 +50,7 @@ pub(super) fn translate(
     choices: &Choices,
     translation: &mut Translation,
 ) -> Result<(), Unreadable> {
-    let text = text.trim_start_matches('\u{feff}').trim();
+    let text = text.trim();
     if text.starts_with('[') {
         return tokens(text, choices, translation);
     }

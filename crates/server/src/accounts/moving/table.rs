@@ -40,7 +40,6 @@ pub(super) fn translate(
     choices: &Choices,
     translation: &mut Translation,
 ) -> Result<(), Unreadable> {
-    let text = text.trim_start_matches('\u{feff}');
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

@@ -238,7 +238,11 @@ async fn a_dry_run_reports_the_same_and_writes_nothing() {
     for (more, expected) in
         [(&[][..], "1 imported, 0 replaced, 2"), (&["--replace"], "1 imported, 2 replaced, 0")]
     {
-        let uris = fs::read_to_string(fixture("uris.txt")).unwrap() + "new\t" + &uri("new") + "\n";
+        let uris = "\u{feff}".to_owned()
+            + &fs::read_to_string(fixture("uris.txt")).unwrap()
+            + "new\t"
+            + &uri("new")
+            + "\n";
         let rehearsal =
             installation.import_with(&[&["--format", "otpauth", "--dry-run"], more].concat(), uris);
         assert!(rehearsal.stdout.starts_with(&format!("{expected} skipped, 0 refused\n")), "{rehearsal:?}");
