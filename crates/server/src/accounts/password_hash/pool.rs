@@ -1,14 +1,22 @@
 //! Where hashing happens in the service: on as many threads as there are cores and no more, beside those that answer
-//! requests. Who finds too long a queue is turned away at once, before anything has been counted.
+//! requests, and after them where there are not enough cores for all. Who finds too long a queue is turned away at once,
+//! before anything has been counted.
 
+use rustix::process::nice;
 use std::sync::Arc;
 use std::thread;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Attempts that may wait: some two seconds of Argon2 on two cores.
 const MAX_WAITING: usize = 256;
 
+/// The lowest priority that a thread can have.
+const NICE: i32 = 19;
+
 pub struct HashPool {
+    /// Of threads of its own, for the sake of their priority; `None` only while it is dropped, or where there are none.
+    runtime: Option<Runtime>,
     sizes: Sizes,
     /// One for each core.
     threads: Arc<Semaphore>,
@@ -24,8 +32,9 @@ struct Sizes {
 
 /// A place in the pool, for one piece of work after another.
 pub struct Place {
+    runtime: Option<Handle>,
     threads: Arc<Semaphore>,
-    _place: OwnedSemaphorePermit,
+    _inside: OwnedSemaphorePermit,
 }
 
 /// Nobody may wait any more.
@@ -47,7 +56,16 @@ impl Default for HashPool {
 impl HashPool {
     pub fn new(threads: usize, waiting: usize) -> Self {
         let sizes = Sizes { threads, places: threads + waiting };
+        let runtime = Builder::new_current_thread()
+            .thread_name("einmal-hashing")
+            .max_blocking_threads(threads)
+            // What cannot have a lower priority hashes at the usual one.
+            .on_thread_start(|| {
+                let _ = nice(NICE);
+            })
+            .build();
         Self {
+            runtime: runtime.ok(),
             sizes,
             threads: Arc::new(Semaphore::new(sizes.threads)),
             places: Arc::new(Semaphore::new(sizes.places)),
@@ -63,7 +81,17 @@ impl HashPool {
 
     pub fn enter(&self) -> Result<Place, Crowded> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Crowded)?;
-        Ok(Place { threads: Arc::clone(&self.threads), _place: place })
+        let runtime = self.runtime.as_ref().map(|runtime| runtime.handle().clone());
+        Ok(Place { runtime, threads: Arc::clone(&self.threads), _inside: place })
+    }
+}
+
+impl Drop for HashPool {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Whoever still waits is told so.
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -74,10 +102,14 @@ impl Place {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Interrupted> {
         let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Interrupted)?;
-        let working = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let _thread = thread;
             work()
-        });
+        };
+        let working = match &self.runtime {
+            Some(runtime) => runtime.spawn_blocking(work),
+            None => tokio::task::spawn_blocking(work),
+        };
         working.await.map_err(|_| Interrupted)
     }
 }

@@ -17,9 +17,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Bytes in the log that are worth a checkpoint. A page that was changed many times is copied once, so that few large
-/// ones cost less than many small ones.
+/// Bytes in the log that are worth starting it from the front, for which the writer has to wait for what is left.
 const WORTH_IT: u32 = 24 << 20;
+
+/// Bytes in the log that are worth copying what has come. While the disk takes what was copied, commits wait for it too: many
+/// small portions cost more in all, since a page that was changed many times is copied many times, and few large ones make
+/// for longer waits.
+const PORTION: u32 = 6 << 20;
 
 /// Bytes on top of these after which the writer waits for the copying thread, which it has outrun.
 const OUTRUN: u32 = 16 << 20;
@@ -85,21 +89,21 @@ pub(super) struct LogWatch {
     pages: Arc<AtomicU32>,
     page_size: u32,
     pages_before: u32,
-    worth_it_at: u32,
+    portion_at: u32,
     outrun_at: u32,
 }
 
 impl LogWatch {
     pub(super) fn new(handover: Arc<Handover>, gate: Arc<Gate>) -> Self {
         let pages = Arc::default();
-        let (worth_it_at, outrun_at) = (u32::MAX, u32::MAX);
-        Self { handover, gate, pages, page_size: 1, pages_before: 0, worth_it_at, outrun_at }
+        let (portion_at, outrun_at) = (u32::MAX, u32::MAX);
+        Self { handover, gate, pages, page_size: 1, pages_before: 0, portion_at, outrun_at }
     }
 
     /// Counts the pages of the log at each commit of this connection.
     pub(super) fn watch(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
         self.page_size = connection.pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?.max(1);
-        self.worth_it_at = self.in_pages(WORTH_IT);
+        self.portion_at = self.in_pages(PORTION);
         let pages = Arc::clone(&self.pages);
         connection.wal_hook(Some(move |_: &mut _, now: i32| {
             pages.store(now.unsigned_abs(), Ordering::Relaxed);
@@ -116,21 +120,23 @@ impl LogWatch {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < self.pages_before {
             // The log has started from the front.
-            self.worth_it_at = self.in_pages(WORTH_IT);
+            self.portion_at = self.in_pages(PORTION);
         }
         self.pages_before = pages;
         let mut stage = *self.handover.lock();
-        if stage == Stage::Idle && pages >= self.worth_it_at {
+        if stage == Stage::Idle && pages >= self.portion_at {
             // Counted on from here: what a reader in another process holds back is not tried at each commit.
-            self.worth_it_at = pages.saturating_add(self.in_pages(WORTH_IT));
-            self.outrun_at = pages.saturating_add(self.in_pages(OUTRUN));
+            self.portion_at = pages.saturating_add(self.in_pages(PORTION));
+            self.outrun_at = pages.max(self.in_pages(WORTH_IT)).saturating_add(self.in_pages(OUTRUN));
             stage = Stage::Wanted;
             self.handover.set(stage);
         }
         if stage == Stage::Wanted && pages >= self.outrun_at {
             stage = self.handover.await_copied();
         }
-        if stage == Stage::Copied
+        if stage == Stage::Copied && pages < self.in_pages(WORTH_IT) {
+            self.handover.set(Stage::Idle);
+        } else if stage == Stage::Copied
             && let Some(_closed) = self.gate.close(READER_PATIENCE)
         {
             passive(connection)?;
