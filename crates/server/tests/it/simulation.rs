@@ -19,7 +19,7 @@ use figures::Figures;
 use world::{Outcome, live};
 
 const SEEDS: u64 = 300;
-const MANY_SEEDS: u64 = 5_000;
+const MANY_SEEDS: u64 = 10_000;
 /// By then each lapse has been found, many times over.
 const SEEDS_OF_A_LAPSE: u64 = 400;
 
@@ -57,6 +57,7 @@ fn whatever_happens_in_whatever_order_no_code_is_accepted_twice_and_no_count_is_
         for (count, what) in [
             (all.accepted, "accepted"),
             (all.refused, "refused"),
+            (all.throttled, "throttled"),
             (all.unknown, "of unknown outcome"),
             (all.repeated, "tried again"),
             (all.conflicts, "lost rounds"),

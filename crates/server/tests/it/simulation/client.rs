@@ -16,18 +16,20 @@ const TRIES_UNTIL_WELL: usize = 12;
 
 /// Several tries, one after the other.
 pub(crate) async fn try_codes(world: Arc<World>) {
-    let haste = [300, 3_000, 12_000][world.schedule.index(3)];
     for _ in 0..REQUESTS {
-        world.schedule.pause(haste).await;
-        let user = world.schedule.index(USERS);
+        world.schedule.pause(world.haste).await;
+        let user = world.next_user();
+        if world.schedule.below(100) < world.wrong {
+            at_once(&world, wrong(&world, user)).await;
+            continue;
+        }
         match world.schedule.below(100) {
-            0..40 => at_once(&world, right(&world, user)).await,
-            40..55 => at_once(&world, wrong(&world, user)).await,
-            55..75 => {
+            0..45 => at_once(&world, right(&world, user)).await,
+            45..70 => {
                 right(&world, user).verify(&world, None, 1 + world.schedule.index(4)).await;
             }
-            75..85 => prove(&world, user).await,
-            85..93 => replay(&world).await,
+            70..83 => prove(&world, user).await,
+            83..92 => replay(&world).await,
             _ => issued(&world).await,
         }
     }
@@ -97,8 +99,8 @@ async fn issued(world: &Arc<World>) {
 /// At one replica, one after the other: of several who wait for one mail, nobody says in which order they are told.
 pub(crate) async fn ask_for_mails(world: Arc<World>, replica: usize) {
     for _ in 0..MAILS {
-        world.schedule.pause(20_000).await;
-        let user = world.schedule.index(USERS);
+        world.schedule.pause(4 * world.haste).await;
+        let user = world.next_user();
         let (accounts, now) = (world.accounts(replica), world.now(replica));
         let (id, policy, mailer) =
             (world.users[user].id.clone(), Arc::clone(&world.policy), Arc::clone(&world));

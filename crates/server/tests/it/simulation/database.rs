@@ -126,6 +126,11 @@ impl Database {
         swaps.iter().all(|swap| rows.get(&swap.id).is_some_and(|row| row.guard.version == swap.guard.version))
     }
 
+    /// Whether the primary has written what would be lost with it.
+    pub(crate) fn may_lose(&self) -> bool {
+        !self.servers[self.primary()].unreplicated.is_empty()
+    }
+
     /// The standby becomes the primary, and what it does not have is lost.
     pub(crate) fn fail_over(&mut self) {
         let deposed = &self.servers[self.primary()];

@@ -170,7 +170,8 @@ impl Worker {
     async fn wait_for_standby(&self, place: u64) -> Result<(), StoreError> {
         loop {
             self.schedule.step().await;
-            let (most, is_given_up) = (self.schedule.index(4), self.schedule.happens(|odds| odds.given_up));
+            let (most, is_given_up) =
+                ([0, 0, 1, 4][self.schedule.index(4)], self.schedule.happens(|odds| odds.given_up));
             let mut database = self.database.lock().unwrap();
             match database.progress(self.server, place) {
                 Progress::Acknowledged => break,

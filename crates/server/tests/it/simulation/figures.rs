@@ -9,6 +9,8 @@ pub(crate) struct Figures {
     pub(crate) attempts: u64,
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
+    /// Not looked at.
+    pub(crate) throttled: u64,
     pub(crate) unknown: u64,
     /// Codes that were tried again after one had been accepted.
     pub(crate) repeated: u64,
@@ -37,6 +39,7 @@ impl AddAssign for Figures {
         self.attempts += other.attempts;
         self.accepted += other.accepted;
         self.refused += other.refused;
+        self.throttled += other.throttled;
         self.unknown += other.unknown;
         self.repeated += other.repeated;
         self.conflicts += other.conflicts;
@@ -55,12 +58,13 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} attempts ({} accepted, {} refused, {} unknown, {} of a code that had been accepted), {} lost rounds; {} faults: \
+            "{} attempts ({} accepted, {} refused, {} throttled, {} unknown, {} of a code that had been accepted), {} lost rounds; {} faults: \
              {} groups refused, {} writes late, {} given up, {} commits unheard of, {} failovers with {} writes lost, \
              {} crashes, {} leaps",
             self.attempts,
             self.accepted,
             self.refused,
+            self.throttled,
             self.unknown,
             self.repeated,
             self.conflicts,

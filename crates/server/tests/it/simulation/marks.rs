@@ -15,7 +15,8 @@ pub(crate) struct Mark {
 
 impl Mark {
     pub(crate) fn of(account: &Account) -> Self {
-        let progress = &account.devices[0].progress;
+        // Of an account that a lapse has lost there is nothing.
+        let progress = account.devices.first().map(|device| device.progress.clone()).unwrap_or_default();
         Self { last_step: progress.last_step, failures: progress.failures }
     }
 }

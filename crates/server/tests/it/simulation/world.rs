@@ -26,6 +26,8 @@ pub(crate) const REPLICAS: usize = 3;
 pub(crate) const USERS: usize = 2;
 const CLIENTS: usize = 6;
 const EVENTS: usize = 12;
+/// Milliseconds.
+const LONGEST_AMBUSH: u64 = 3_000;
 /// Longer than any wait.
 const REST: u64 = 4 * 3_600;
 
@@ -64,6 +66,12 @@ pub(crate) struct World {
     pub(crate) policy: Arc<Policy>,
     /// Clocks are right, and no codes are made: then waits can be judged by the time, too.
     pub(crate) is_plain: bool,
+    /// Between two requests of a client, at most.
+    pub(crate) haste: u64,
+    /// Of a hundred requests.
+    pub(crate) wrong: u64,
+    /// All want the same account.
+    is_crowded: bool,
     lapse: Option<Lapse>,
     crashes: AtomicU64,
     /// Of replicas that are no more.
@@ -106,7 +114,10 @@ impl World {
         let accounts: Vec<_> = users.iter().map(|user| (&user.id, user.account())).collect();
         let first = replicas[0].lock().unwrap().accounts.clone();
         first.insert(accounts.iter().map(|(id, account)| (*id, account))).await.unwrap();
-        let is_plain = schedule.below(2) == 0;
+        // Whatever lapses come, there is something to begin with.
+        database.lock().unwrap().replicate(0, USERS);
+        let (is_plain, is_crowded) = (schedule.below(2) == 0, schedule.below(2) == 0);
+        let (haste, wrong) = ([300, 6_000, 40_000][schedule.index(3)], [0, 4, 20][schedule.index(3)]);
         schedule.go_wrong();
         Self {
             schedule,
@@ -121,6 +132,9 @@ impl World {
             marks: Marks::default(),
             policy: Arc::default(),
             is_plain,
+            haste,
+            wrong,
+            is_crowded,
             lapse,
             crashes: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
@@ -137,6 +151,11 @@ impl World {
         Timestamp::from_seconds(right.saturating_add_signed(self.leaps[replica].load(Ordering::SeqCst)))
     }
 
+    /// Whose code is tried next.
+    pub(crate) fn next_user(&self) -> usize {
+        if self.is_crowded { 0 } else { self.schedule.index(USERS) }
+    }
+
     pub(crate) fn commits_repeats(&self) -> bool {
         self.lapse != Some(Lapse::RepeatsWithoutACommit)
     }
@@ -151,14 +170,25 @@ impl World {
 
     async fn do_harm(self: Arc<Self>) {
         for _ in 0..self.schedule.index(EVENTS + 1) {
-            self.schedule.pause(4_000).await;
+            self.schedule.pause(self.haste).await;
             match self.schedule.below(3) {
-                0 => self.database.lock().unwrap().fail_over(),
+                0 => self.fail_over().await,
                 1 => self.crash(self.schedule.index(REPLICAS)).await,
                 _ if self.is_plain => {}
                 _ => self.leap(self.schedule.index(REPLICAS)),
             }
         }
+    }
+
+    /// Most often when something is lost by it.
+    async fn fail_over(&self) {
+        for _ in 0..self.schedule.below(2) * LONGEST_AMBUSH {
+            if self.database.lock().unwrap().may_lose() {
+                break;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        self.database.lock().unwrap().fail_over();
     }
 
     /// Whatever was in it is gone, and a new one takes its place.
@@ -198,7 +228,8 @@ impl World {
         let mut figures = self.database.lock().unwrap().figures;
         figures.attempts = attempts.len() as u64;
         figures.accepted = count(&|one| one.answer == Answer::Accepted);
-        figures.refused = count(&|one| matches!(one.answer, Answer::Refused | Answer::Throttled));
+        figures.refused = count(&|one| one.answer == Answer::Refused);
+        figures.throttled = count(&|one| one.answer == Answer::Throttled);
         figures.unknown = count(&|one| one.answer.is_unknown());
         figures.repeated = count(&|one| {
             let is_code = !matches!(one.asked, Asked::Wrong { .. });
