@@ -31,6 +31,7 @@ mod rotation;
 mod rotation_in_failover;
 mod secrecy;
 mod sequences;
+mod simulation;
 mod third_party;
 mod tidy;
 mod timing;
