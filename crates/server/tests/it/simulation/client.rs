@@ -54,16 +54,16 @@ fn wrong(world: &World, user: usize) -> Try {
 }
 
 /// One to four times, at whatever replicas.
-async fn at_once(world: &Arc<World>, tried: Try) {
-    let tries = (0..=world.schedule.below(4)).map(|_| {
-        let (world, tried) = (Arc::clone(world), tried.clone());
+async fn at_once(world: &Arc<World>, code: Try) {
+    let clients = (0..=world.schedule.below(4)).map(|_| {
+        let (world, code) = (Arc::clone(world), code.clone());
         tokio::spawn(async move {
             world.schedule.step().await;
-            tried.verify(&world, None, 1).await;
+            code.verify(&world, None, 1).await;
         })
     });
-    for one in tries.collect::<Vec<_>>() {
-        one.await.unwrap();
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
     }
 }
 

@@ -197,7 +197,7 @@ fn assign(group: &mut [Request], outcomes: Vec<SwapOutcome>) {
     for request in group {
         match request {
             Request::Attempt(Tried { outcome: Some(Ok(swapped @ Some(_))), .. }) => {
-                *swapped = outcomes.next()
+                *swapped = outcomes.next();
             }
             Request::Swap(pending) => {
                 pending.outcome = Some(Ok(outcomes.by_ref().take(pending.input.len()).collect()));

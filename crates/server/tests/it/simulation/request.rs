@@ -2,7 +2,7 @@
 
 use super::marks::Mark;
 use super::user::PERIOD;
-use super::world::World;
+use super::world::{REPLICAS, World};
 use crate::harness::history::{Answer, Asked, CodeId};
 use einmal::accounts::{Deed, Offered, Outcome, Proof, UpdateError};
 use einmal_core::account::{Account, Keyed, KeyedRequest, OtpType, OtpTypes, Refusal, Verdict, Verification};
@@ -52,25 +52,23 @@ impl Try {
         }
     }
 
-    /// Under one key, at this replica or at any, until there is an answer or no patience any more.
+    /// Under one key, at this replica or at any, until there is an answer or no patience any more. A try of unknown outcome is
+    /// written down by itself: what it did stays done, whatever the next one is told.
     pub(crate) async fn verify(&self, world: &World, replica: Option<usize>, tries: usize) -> Answer {
         let key = (tries > 1).then(|| self.key(world));
-        let started = world.history.now();
-        let mut told = None;
-        let (mut target, mut answer) = (0, Answer::Broken);
+        let first_started = world.history.now();
+        let mut answer = Answer::Broken;
         for _ in 0..tries {
-            target = replica.unwrap_or_else(|| world.schedule.index(super::world::REPLICAS));
-            // Once it was not certainly right, it is not.
-            let asked = self.asked(world, target);
-            told = Some(if matches!(told, Some(Asked::Stale(_))) { told.unwrap_or(asked) } else { asked });
+            let target = replica.unwrap_or_else(|| world.schedule.index(REPLICAS));
+            let (asked, started) = (self.asked(world, target), world.history.now());
             answer = self.request(world, target, key).await;
+            // What it is a success for may have been done by an earlier try.
+            let started = if answer == Answer::Accepted { first_started } else { started };
+            world.history.note(asked, target, started, answer);
             if !answer.is_unknown() {
                 break;
             }
             world.schedule.step().await;
-        }
-        if let Some(asked) = told {
-            world.history.note(asked, target, started, answer);
         }
         answer
     }
@@ -165,7 +163,7 @@ async fn within<T>(
     }
 }
 
-/// What VerifyOTP decides, and how far the account is after it.
+/// What `VerifyOTP` decides, and how far the account is after it.
 struct Looked {
     keyed: Keyed<Verdict>,
     mark: Mark,

@@ -93,7 +93,9 @@ impl SeededEntropy {
 impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         let mut seed = self.0.lock().unwrap();
-        bytes.iter_mut().for_each(|byte| *byte = seed.byte());
+        for byte in bytes {
+            *byte = seed.byte();
+        }
         Ok(())
     }
 }
