@@ -19,7 +19,7 @@ use std::process::Command;
 use tokio::time::{Duration, Instant, sleep};
 
 /// In tenths, as `--threshold` has it.
-const MOST_EXPOSED: &str = "11";
+const MOST_EXPOSED: &str = "12";
 
 fn unit() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/systemd/einmal.service"))
