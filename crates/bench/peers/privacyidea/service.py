@@ -62,7 +62,7 @@ def serve(directory, pin):
     with app.app_context():
         if pin == "none":
             set_policy("bench", scope="authentication", action="otppin=none")
-        elif "bench" in get_policies():
+        elif any(policy["name"] == "bench" for policy in get_policies()):
             delete_policy("bench")
 
     with socket.socket() as free:
