@@ -42,8 +42,10 @@ impl PendingAttempt {
         if decided.is_err() {
             self.attempt = None;
         }
-        self.outcome = Some(Ok(None));
-        decided.ok().flatten()
+        let swap = decided.ok().flatten();
+        // Where there is one, it is no success until the engine has said so.
+        self.outcome = swap.is_none().then_some(Ok(None));
+        swap
     }
 
     pub(super) fn settle(self, failure: Option<&StoreError>) {
@@ -71,9 +73,43 @@ pub(super) async fn carry_out<S: Store + ?Sized>(store: &S, attempt: Box<dyn Att
         Ok(stored) => {
             if let Some(swap) = pending.decide(stored.into_iter().next().flatten()) {
                 let swapped = store.swap_many(vec![swap]).await;
-                pending.outcome = Some(swapped.map(|outcomes| outcomes.into_iter().next()));
+                pending.outcome = swapped.map(|outcomes| outcomes.into_iter().next().map(Some)).transpose();
             }
         }
     }
     pending.settle(None);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expected, SealedPart};
+    use super::*;
+    use std::sync::mpsc;
+
+    struct Writes(AccountId, mpsc::Sender<Result<Option<SwapOutcome>, StoreError>>);
+
+    impl Attempt for Writes {
+        fn id(&self) -> &AccountId {
+            &self.0
+        }
+
+        fn decide(&mut self, _: Option<SealedAccount>) -> Option<Swap> {
+            let guard = SealedPart { version: 2, key_id: 1, sealed: Vec::new() };
+            Some(Swap { id: self.0.clone(), expected: Expected::Version(1), guard, vault: None })
+        }
+
+        fn settle(self: Box<Self>, outcome: Result<Option<SwapOutcome>, StoreError>) {
+            self.1.send(outcome).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_write_of_which_its_engine_says_nothing_is_no_success() {
+        let (sender, ended) = mpsc::channel();
+        let attempt = Box::new(Writes(AccountId::new("main", "alice"), sender));
+        let mut pending = PendingAttempt::new(attempt, Counter::default());
+        assert!(pending.decide(None).is_some());
+        pending.settle(None);
+        assert!(matches!(ended.recv().unwrap(), Err(StoreError::Unavailable(_))));
+    }
 }

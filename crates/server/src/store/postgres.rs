@@ -19,9 +19,8 @@ mod writer;
 
 pub use open_error::OpenError;
 
-use super::attempt::PendingAttempt;
 use super::batch::{self, Intake, Queue};
-use super::requests::{Read, Write, check_complete};
+use super::requests::{Read, Write, check_complete, take};
 use super::{
     Attempt, Fence, Inspection, Migration, Schema, SealedAccount, Store, StoreError, StoreFuture, Swap,
     SwapOutcome, TakenFuture,
@@ -219,14 +218,7 @@ impl Store for PostgresStore {
     }
 
     fn attempt(&self, attempt: Box<dyn Attempt>) -> TakenFuture<'_> {
-        Box::pin(async move {
-            match self.writes() {
-                Ok(writes) => {
-                    writes.put(|failures| Write::Attempt(PendingAttempt::new(attempt, failures))).await;
-                }
-                Err(closed) => attempt.settle(Err(closed)),
-            }
-        })
+        Box::pin(take(self.writes(), attempt))
     }
 
     fn delete(&self, id: AccountId) -> StoreFuture<'_, bool> {

@@ -1,8 +1,8 @@
 //! What callers ask of an engine whose work is done by somebody else than the caller, in groups.
 
 use super::attempt::PendingAttempt;
-use super::batch::{Pending, Request};
-use super::{Expected, SealedAccount, StoreError, Swap, SwapOutcome};
+use super::batch::{Intake, Pending, Request};
+use super::{Attempt, Expected, SealedAccount, StoreError, Swap, SwapOutcome};
 use einmal_core::account::AccountId;
 
 /// Bytes that count as one more row: a page.
@@ -70,6 +70,14 @@ impl Request for Write {
             Self::Property(pending) => pending.settle(failure),
             Self::Probe(pending) => pending.settle(failure),
         }
+    }
+}
+
+/// Queues an attempt, or tells it why not.
+pub(super) async fn take(writes: Result<&Intake<Write>, StoreError>, attempt: Box<dyn Attempt>) {
+    match writes {
+        Ok(writes) => writes.put(|failures| Write::Attempt(PendingAttempt::new(attempt, failures))).await,
+        Err(closed) => attempt.settle(Err(closed)),
     }
 }
 

@@ -18,21 +18,24 @@ fn shell_samples(text: &str) -> Vec<String> {
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
+/// As somebody would paste them, to their end. What they wrote to both outputs.
+fn run_samples(script: &str, directory: &Path) -> (String, String) {
+    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
+    let mut bash = Command::new("bash");
+    let output = bash.args(["-euc", script]).current_dir(directory).env("PATH", path).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (said(&output.stdout), said(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    (out, err)
+}
+
 #[test]
 fn the_samples_of_the_operators_manual_run() {
     let directory = tempfile::tempdir().unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
-    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
     let samples = shell_samples(&read("docs/OPERATIONS.md"));
     assert_eq!(samples.len(), 9);
-    let output = Command::new("bash")
-        .args(["-euc", &samples.join("\n")])
-        .current_dir(directory.path())
-        .env("PATH", path)
-        .output()
-        .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
+    let (out, err) = run_samples(&samples.join("\n"), directory.path());
     for said in [
         "2 imported, 0 replaced, 0 skipped, 0 refused",
         "1 accounts, 0 faults",
@@ -54,19 +57,10 @@ fn the_samples_of_the_guide_to_moving_in_run() {
     let configuration = "[keyring]\nfile = \"einmal.keys\"\n\
                          [[issuers]]\nissuer = \"https://id.example.com\"\naudiences = [\"einmal\"]\n";
     fs::write(directory.path().join("einmal.toml"), configuration).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
-    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
     let samples = shell_samples(&read("docs/MOVING_IN.md"));
     assert_eq!(samples.len(), 5);
-    let output = Command::new("bash")
-        .args(["-euc", &format!("einmal keys generate\n{}", samples.join("\n"))])
-        .current_dir(directory.path())
-        .env("PATH", path)
-        .env("EINMAL_CONFIG", "einmal.toml")
-        .output()
-        .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
+    let script = format!("export EINMAL_CONFIG=einmal.toml\neinmal keys generate\n{}", samples.join("\n"));
+    let (out, err) = run_samples(&script, directory.path());
     let counts: Vec<_> =
         out.lines().filter_map(|line| line.strip_suffix(" 0 replaced, 0 skipped, 0 refused")).collect();
     assert_eq!(counts, [1, 1, 1, 1, 1, 1, 2, 2].map(|count| format!("{count} imported,")), "{out}\n{err}");
@@ -76,21 +70,12 @@ fn the_samples_of_the_guide_to_moving_in_run() {
 fn the_samples_for_deploying_run_and_all_others_are_said_not_to_be() {
     let directory = tempfile::tempdir().unwrap();
     crate::deployments::copy(&root().join("deploy"), &directory.path().join("deploy"));
-    let program = Path::new(env!("CARGO_BIN_EXE_einmal"));
-    let path = format!("{}:{}", program.parent().unwrap().display(), std::env!("PATH"));
     let text = read("docs/DEPLOYING.md");
     let samples = shell_samples(&text);
     // Every block is one of the two kinds.
     let blocks = text.lines().filter(|line| line.starts_with("```") && line.len() > 3);
     assert!(samples.len() == 3 && blocks.clone().all(|line| ["```sh", "```console"].contains(&line)));
-    let output = Command::new("bash")
-        .args(["-euc", &samples.join("\n")])
-        .current_dir(directory.path())
-        .env("PATH", path)
-        .output()
-        .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
+    let (out, err) = run_samples(&samples.join("\n"), directory.path());
     assert!(out.starts_with("EINMAL_USER=") && out.trim_end().ends_with(" pages"), "{out}\n{err}");
     for made in ["compose/keys/einmal.keys", "kubernetes/mine/secrets/einmal.keys"] {
         assert!(directory.path().join("deploy").join(made).is_file(), "{made}");
