@@ -51,9 +51,13 @@ impl Algorithm {
         }
     }
 
-    /// By its registered name, which is case-sensitive.
+    /// By a registered name, which is case-sensitive.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+        match name {
+            // RFC 9864 section 2.2 renames what `EdDSA` is with the one curve that is taken here.
+            "Ed25519" => Some(Self::EdDsa),
+            _ => Self::ALL.into_iter().find(|algorithm| algorithm.name() == name),
+        }
     }
 
     pub(super) const fn key_type(self) -> KeyType {

@@ -40,7 +40,7 @@ pub(super) fn parse(jwk: &Value, allowed: &[Algorithm]) -> Vec<VerificationKey> 
     allowed
         .iter()
         .copied()
-        .filter(|algorithm| serves.is_none_or(|only| only == algorithm.name()))
+        .filter(|algorithm| serves.is_none_or(|only| Algorithm::from_name(only) == Some(*algorithm)))
         .filter_map(|algorithm| {
             Some(VerificationKey { kid: kid.map(Box::from), algorithm, key: public_key(jwk, algorithm)? })
         })

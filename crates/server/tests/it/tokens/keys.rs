@@ -34,7 +34,23 @@ async fn every_algorithm_is_accepted_and_only_if_it_is_allowed() {
     let names: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
     assert_eq!(names, ALGORITHMS);
     assert_eq!(Algorithm::from_name("none"), None);
+    assert_eq!(Algorithm::from_name("ed25519"), None);
     assert_eq!(Algorithm::from_name("rs256"), None);
+}
+
+/// RFC 9864 section 2.2.
+#[tokio::test]
+async fn the_newer_name_of_eddsa_is_the_same_in_keys_tokens_and_settings() {
+    assert_eq!(Algorithm::from_name("Ed25519"), Algorithm::from_name("EdDSA"));
+    let key = SigningKey::new("EdDSA", Some("k"));
+    for of_key in ["EdDSA", "Ed25519"] {
+        let world = World::with_jwks(&[key.jwk_with(&json!({ "alg": of_key }))]).await;
+        for of_token in ["EdDSA", "Ed25519"] {
+            let header = json!({ "alg": of_token });
+            world.accepts(&key.token_with_header(&header, &world.claims(&json!({})))).await;
+        }
+        world.refuses("Ed448", &key.token_with_header(&json!({ "alg": "Ed448" }), &world.claims(&json!({})))).await;
+    }
 }
 
 #[tokio::test]
