@@ -31,7 +31,7 @@ fn latency(name: &'static str, title: &'static str, half_of: usize, contestants:
     Experiment { name, title, measure: Measure::Latency { half_of }, contestants }
 }
 
-/// All of them; with ten million accounts only if that is wanted, which takes hours the first time.
+/// All of them; with ten million accounts only if that is wanted, which takes minutes and 5 GB the first time.
 pub fn all(with_ten_million: bool) -> Vec<Experiment> {
     let mut all = ceilings();
     all.extend(kinds());

@@ -23,8 +23,7 @@ pub(super) const DEFAULT_NAME: &str = "main";
 const NAME_EXPECTED: &str = "1 to 64 of the characters A-Z a-z 0-9 _ -";
 pub(super) const URL_EXPECTED: &str = "an https URL without user name and fragment (http is accepted for localhost, 127.0.0.0/8 and [::1] only)";
 pub(super) const POINTER_EXPECTED: &str = "a JSON pointer such as \"/registered_at\"";
-const ALGORITHMS_EXPECTED: &str =
-    "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA (or Ed25519; asymmetric ones only)";
+const ALGORITHMS_EXPECTED: &str = "a list of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA (or Ed25519; asymmetric ones only)";
 
 /// The name alone, which is all that most commands need. `only`: there is no other issuer.
 pub(super) fn read_name(section: &mut Section<'_>, only: bool) -> Option<String> {

@@ -26,9 +26,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A log that outgrew this, because another process was reading for long, is cut back at its next restart.
 const LOG_SIZE_LIMIT: i64 = 48 << 20;
 
-/// Pages kept by each connection, in KiB, negative as the pragma wants it. Of 100,000 accounts they are all of them; it is taken
-/// as pages are needed.
-const CACHE_KIB: i64 = -96 << 10;
+/// Pages kept by each connection, in KiB, negative as the pragma wants it.
+const CACHE_KIB: i64 = -32 << 10;
 
 /// Bytes of a page, of files that are made from now on. A commit writes the whole page of each guard that it changes, twice in
 /// the end, and a guard has some hundred bytes; one of half a page would take a second one.

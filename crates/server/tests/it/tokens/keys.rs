@@ -49,7 +49,9 @@ async fn the_newer_name_of_eddsa_is_the_same_in_keys_tokens_and_settings() {
             let header = json!({ "alg": of_token });
             world.accepts(&key.token_with_header(&header, &world.claims(&json!({})))).await;
         }
-        world.refuses("Ed448", &key.token_with_header(&json!({ "alg": "Ed448" }), &world.claims(&json!({})))).await;
+        world
+            .refuses("Ed448", &key.token_with_header(&json!({ "alg": "Ed448" }), &world.claims(&json!({}))))
+            .await;
     }
 }
 
