@@ -22,6 +22,7 @@ mod logging;
 mod mail;
 mod metrics;
 mod panics;
+mod payments;
 mod postgres;
 mod power;
 mod process;
