@@ -185,8 +185,8 @@ async fn no_token_of_a_user_is_told_anything_and_nothing_is_counted() {
         let line = format!("POST {ALICE}/diagnose");
         let answer = service.manage(&line, &[&authorization, JSON], &body).await;
         assert_eq!(answer.status, status);
-        let public = service.send(request(&line, &[&authorization, JSON], body.as_bytes()));
-        assert_eq!(public.await.status, 404);
+        let public = service.send(request(&line, &[&authorization, JSON], body.as_bytes())).await;
+        assert_eq!(public.status, 404);
     }
     assert_eq!(service.versions("alice").await, before);
 }
@@ -206,8 +206,9 @@ async fn what_is_asked_is_read_as_for_verification() {
         let answer = service.administer(&line, &body).await;
         assert_eq!((answer.status, answer.code().as_str()), (422, code), "{body}");
     }
-    let nobody = service.administer("POST /admin/accounts/main/bob/diagnose", &json!({ "otp": "123456" }));
-    assert_eq!(nobody.await.code(), "not-found");
+    let somebody = json!({ "otp": "123456" });
+    let nobody = service.administer("POST /admin/accounts/main/bob/diagnose", &somebody).await;
+    assert_eq!(nobody.code(), "not-found");
     let verdict = async |types: Value| {
         let body = json!({ "otp": service.code(0), "types": types });
         service.administer(&line, &body).await.json()["verdict"].clone()
