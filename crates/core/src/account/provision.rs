@@ -14,7 +14,7 @@ impl Account {
         self.unite_progress();
         self.mailing = existing.mailing.clone();
         self.accepted_verifications = existing.accepted_verifications.clone();
-        self.diagnosed_at = existing.diagnosed_at.clone();
+        self.diagnosed_at.clone_from(&existing.diagnosed_at);
         self.otp_throttle = existing.otp_throttle.clone();
         self.password_throttle = existing.password_throttle.clone();
         // A PIN that died of guesses stays dead unless another one is set.

@@ -1,7 +1,7 @@
 //! Accounts to test with.
 
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, Credential, IssuedCode, Progress};
+use einmal_core::account::{Account, Credential, IssuedCode, Progress, StoredHash};
 use einmal_core::otp::{Algorithm, Code, Parameters, Secret, Totp};
 use uuid::Uuid;
 
@@ -72,10 +72,7 @@ pub(crate) fn state(account: &Account) -> String {
         "{:#?}",
         (
             (&account.email, account.registered_at, &account.mailing),
-            (
-                account.pin.as_ref().map(|hash| hash.as_str()),
-                account.password.as_ref().map(|hash| hash.as_str())
-            ),
+            (account.pin.as_ref().map(StoredHash::as_str), account.password.as_ref().map(StoredHash::as_str)),
             (credentials.collect::<Vec<_>>(), pending.collect::<Vec<_>>(), codes.collect::<Vec<_>>()),
             (&account.otp_throttle, &account.pin_throttle, &account.password_throttle),
             (&account.accepted_verifications, &account.accepted_changes),

@@ -8,6 +8,7 @@ use einmal_core::account::{
 use einmal_core::otp::{Algorithm, Code, Parameters};
 use einmal_core::policy::Policy;
 use proptest::prelude::*;
+use std::slice;
 
 fn told(account: &Account, code: &Code, wanted: OtpTypes, now: Timestamp) -> Diagnosis {
     match account.clone().diagnose(Some(code), wanted, now, &Policy::default()) {
@@ -106,7 +107,7 @@ fn an_app_that_uses_its_secret_in_another_way_is_told_and_its_clock_too() {
     account.devices[0] = used_as(&account.devices[0], stored);
     let app = used_as(&account.devices[0], uses);
     let other = Reason::OtherParameters { stored, app: uses };
-    assert_eq!(reasons(&account, &code_of(&app, NOON, 0)), [other.clone()]);
+    assert_eq!(*reasons(&account, &code_of(&app, NOON, 0)), *slice::from_ref(&other));
     assert_eq!(reasons(&account, &code_of(&app, NOON, 3)), [other, Reason::Clock { seconds: 180 }]);
     assert!(!told(&account, &code_of(&app, NOON, 0), OtpTypes::ALL, NOON).is_good);
 }
@@ -134,7 +135,7 @@ fn an_app_that_is_not_confirmed_is_told_until_when_it_can_be() {
     let app = credential(1, 6);
     account.begin_authenticator(app.id, None, app.totp.clone(), NOON);
     let not_confirmed = Reason::NotConfirmed { expires_at: NOON.plus_seconds(900) };
-    assert_eq!(reasons(&account, &code_of(&app, NOON, 0)), [not_confirmed.clone()]);
+    assert_eq!(*reasons(&account, &code_of(&app, NOON, 0)), *slice::from_ref(&not_confirmed));
     let slow = reasons(&account, &code_of(&app, NOON, -5));
     assert_eq!(slow, [not_confirmed, Reason::Clock { seconds: -150 }]);
     // Once it is dead there is nothing to tell of it.

@@ -131,7 +131,7 @@ async fn confirm_authenticator(
         }
         Confirmation::Adjusted(parameters) => {
             attempts.enrolment(EnrolmentOutcome::Adjusted);
-            Ok(adjusted(described, parameters))
+            Ok(adjusted(described.as_ref(), parameters))
         }
         Confirmation::Wrong => {
             attempts.enrolment(EnrolmentOutcome::Wrong);
@@ -151,7 +151,7 @@ fn described(account: &Account, id: Uuid) -> Option<Value> {
     Some(authenticator::described((live, AuthenticatorState::Confirmed)))
 }
 
-fn adjusted(described: Option<Value>, parameters: Parameters) -> Response {
+fn adjusted(described: Option<&Value>, parameters: Parameters) -> Response {
     let body = json!({ "data": described, "meta": { "adjusted": named(parameters) } }).to_string();
     ([(CONTENT_TYPE, JSON_API)], Extension(LoggedOutcome("adjusted")), body).into_response()
 }
