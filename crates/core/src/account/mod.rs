@@ -1,14 +1,18 @@
 //! The account: everything that decides whether a code is good, as one value.
 
 mod authenticators;
+mod caps;
 mod codes;
 mod credential;
 mod devices;
+mod diagnose;
 mod id;
 mod idempotency;
 mod mail;
+mod near_miss;
 mod otp_types;
 mod pin;
+mod probe;
 mod proof;
 mod provision;
 mod restore;
@@ -19,9 +23,11 @@ mod verify;
 pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator};
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
+pub use diagnose::{About, Diagnosed, Diagnosis, Enrolled, Finding, Reason};
 pub use id::AccountId;
 pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};
 pub use mail::{MailOutcome, MailReservation, Mailing, ReservedMail, Sending};
+pub use near_miss::NearMiss;
 pub use otp_types::{OtpType, OtpTypes};
 pub use pin::{PinFault, check_pin};
 pub use proof::{ProofKind, Reservation, Reserved};
@@ -59,6 +65,8 @@ pub struct Account {
     /// Requests that came with an idempotency key and were accepted: to verify a code, and to set or enrol something.
     pub accepted_verifications: AcceptedRequests,
     pub accepted_changes: AcceptedRequests,
+    /// When support asked what was wrong with a code, within the last day, the latest at the end.
+    pub diagnosed_at: Vec<Timestamp>,
 }
 
 /// A PIN's or password's hash in PHC or modular-crypt form. Core keeps it; hashing is slow work, done elsewhere.

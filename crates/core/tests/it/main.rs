@@ -4,8 +4,10 @@
 mod attacker;
 mod authenticators;
 mod build;
+mod diagnose;
 mod idempotency;
 mod mail;
+mod probe;
 mod proof;
 mod properties;
 mod restore;

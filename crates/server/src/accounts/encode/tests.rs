@@ -54,8 +54,8 @@ fn account_of_version_1() -> Account {
     }
 }
 
-/// Nothing in it is as in a new account.
-fn account() -> Account {
+/// What version 2 can hold, likewise.
+fn account_of_version_2() -> Account {
     let request = |seed: u8, device| AcceptedRequest {
         request: KeyedRequest { key: [seed; 16], body: [seed + 1; 16] },
         at: AT(1_800_000_000 + u64::from(seed)),
@@ -77,6 +77,11 @@ fn account() -> Account {
         accepted_changes: AcceptedRequests(vec![request(5, None), request(7, Some(Uuid::from_u128(1)))]),
         ..account_of_version_1()
     }
+}
+
+/// Nothing in it is as in a new account.
+fn account() -> Account {
+    Account { diagnosed_at: vec![AT(1_800_000_100), AT(1_800_000_200)], ..account_of_version_2() }
 }
 
 fn encoded(account: &Account, vault: Version) -> Encoded {
@@ -109,6 +114,7 @@ fn everything_that_is_written_is_read_back() {
     assert_eq!(read.mailing, account.mailing);
     assert_eq!(read.accepted_verifications, account.accepted_verifications);
     assert_eq!(read.accepted_changes, account.accepted_changes);
+    assert_eq!(read.diagnosed_at, account.diagnosed_at);
     assert_eq!(read.pending_authenticators.len(), 2);
     for (read, written) in read.pending_authenticators.iter().zip(&account.pending_authenticators) {
         assert_eq!((read.credential.id, read.failures), (written.credential.id, written.failures));
@@ -127,7 +133,7 @@ fn the_bytes_of_version_1_stay_what_they_are() {
 
 #[test]
 fn the_bytes_of_version_2_are_those_of_version_1_and_more() {
-    let (first, second) = (encoded(&account_of_version_1(), 7), encoded(&account(), 7));
+    let (first, second) = (encoded(&account_of_version_1(), 7), encoded(&account_of_version_2(), 7));
     let addition = |first: &[u8], second: &[u8]| {
         assert_eq!((first[0], second[0]), (1, 2));
         HEXLOWER.encode(second[1..].strip_prefix(&first[1..]).unwrap())
@@ -137,10 +143,30 @@ fn the_bytes_of_version_2_are_those_of_version_1_and_more() {
 }
 
 #[test]
+fn the_bytes_of_version_3_are_those_of_version_2_and_more() {
+    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account(), 7));
+    assert_eq!(second.guard, third.guard, "the guard has no version 3");
+    assert_eq!((second.vault[0], third.vault[0]), (2, 3));
+    let addition = HEXLOWER.encode(third.vault[1..].strip_prefix(&second.vault[1..]).unwrap());
+    insta::assert_snapshot!(addition, @"02e4a4a7da06c8a5a7da06");
+}
+
+/// What support once asked is no reason to lose what else there is.
+#[test]
+fn an_account_that_was_diagnosed_and_nothing_else_is_of_version_3() {
+    let account = Account { diagnosed_at: vec![AT(1_800_000_100)], ..account_of_version_1() };
+    let encoded = encoded(&account, 7);
+    assert_eq!((encoded.guard[0], encoded.vault[0]), (1, 3));
+    assert_eq!(decode(&encoded).unwrap().0.diagnosed_at, account.diagnosed_at);
+}
+
+#[test]
 fn a_version_that_is_not_known_is_named() {
-    let mut encoded = encoded(&account(), 7);
-    encoded.guard[0] = 3;
-    assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(3))));
+    for (guard, vault, newest) in [(3, 1, 3), (2, 4, 4), (0, 1, 0)] {
+        let mut encoded = encoded(&account(), 7);
+        (encoded.guard[0], encoded.vault[0]) = (guard, vault);
+        assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(named)) if named == newest));
+    }
 }
 
 /// Not even its own vault's, if something is missing.
@@ -180,7 +206,7 @@ fn bytes_of_any_kind_are_an_account_or_an_error() {
     }
     for byte in [0, 1, 3, 0x7f, 0x80, 0xff] {
         for length in 1..64 {
-            for version in [FIRST, WITH_ADDITION] {
+            for version in [FIRST, WITH_ADDITION, WITH_DIAGNOSES] {
                 let bytes = [&[version][..], &vec![byte; length]].concat();
                 let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
             }
