@@ -32,7 +32,8 @@ async fn the_token_says_the_language_else_the_client_else_it_is_english() {
         (json!(null), &["Accept-Language: ;q=,,,=;"], ENGLISH),
         (json!(null), &[], ENGLISH),
         (json!(["de"]), &[], ENGLISH),
-        (json!("de".repeat(18)), &[], ENGLISH),
+        (json!(format!("de-{}", "a".repeat(32))), &[], GERMAN),
+        (json!(format!("de-{}", "a".repeat(33))), &[], ENGLISH),
         (json!("../de"), &[], ENGLISH),
     ] {
         let found = subject(&service, &server, &json!({ "locale": locale }), headers).await;
