@@ -2,7 +2,7 @@
 //! is issued when the mail server has taken the mail (`settle_mail`). So of many requests at once one sends, a failed
 //! mail leaves no code behind, and a crash in between leaves a place that is free again after a while.
 
-use super::{Account, CodeState, IssuedCode, Wait};
+use super::{Account, CodeState, HistoryKind, IssuedCode, Wait};
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::Policy;
@@ -102,6 +102,7 @@ impl Account {
         }
         self.mailing.last = Some(mail.id);
         self.mailing.sent_at.push(since);
+        self.history.add(HistoryKind::CodeMailed, None, since);
         true
     }
 

@@ -4,6 +4,7 @@ mod authenticators;
 mod codes;
 mod credential;
 mod devices;
+mod history;
 mod id;
 mod idempotency;
 mod mail;
@@ -19,6 +20,7 @@ mod verify;
 pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator};
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
+pub use history::{History, HistoryEntry, HistoryKind};
 pub use id::AccountId;
 pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};
 pub use mail::{MailOutcome, MailReservation, Mailing, ReservedMail, Sending};
@@ -59,6 +61,7 @@ pub struct Account {
     /// Requests that came with an idempotency key and were accepted: to verify a code, and to set or enrol something.
     pub accepted_verifications: AcceptedRequests,
     pub accepted_changes: AcceptedRequests,
+    pub history: History,
 }
 
 /// A PIN's or password's hash in PHC or modular-crypt form. Core keeps it; hashing is slow work, done elsewhere.

@@ -4,6 +4,7 @@
 mod attacker;
 mod authenticators;
 mod build;
+mod history;
 mod idempotency;
 mod mail;
 mod proof;

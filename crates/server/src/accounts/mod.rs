@@ -36,7 +36,7 @@ pub use check::{Checked, Finding};
 pub use copy::{Copy, CopyError, CopyNotice, CopyReport, Side, reopen_without_target};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
-    PendingDescription,
+    HistoryDescription, PendingDescription,
 };
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Lines, Notice, Report, Source, Target};

@@ -11,7 +11,8 @@ use super::request::LoggedOutcome;
 use super::router::Route;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::metrics::EnrolmentOutcome;
+use crate::events::AuthenticatorFault;
+use crate::metrics::{Attempts, EnrolmentOutcome};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
@@ -66,27 +67,36 @@ async fn confirm_authenticator(
 ) -> Result<Response, ApiError> {
     let code = read(&document)?;
     let (now, policy, account) = (caller.now, Arc::clone(&context.policy), caller.account());
+    let (accounts, reporter) = (context.accounts.reporting(&caller.reporter), caller.reporter.clone());
+    let count = move |attempts: &Attempts, confirmation: &Confirmation, fault| match confirmation {
+        Confirmation::Confirmed => attempts.enrolment(EnrolmentOutcome::Confirmed),
+        Confirmation::Wrong => {
+            attempts.enrolment(EnrolmentOutcome::Wrong);
+            reporter.authenticator_refused(id, fault);
+        }
+        Confirmation::NotPending => {}
+    };
     let confirmation = match code {
         Some(code) => {
             let confirm = move |account: &mut Account| account.confirm_authenticator(id, &code, now, &policy);
-            context.accounts.change(account.clone(), confirm).await?
+            let count = move |attempts: &Attempts, confirmation: &Confirmation| {
+                count(attempts, confirmation, AuthenticatorFault::Wrong);
+            };
+            accounts.change_counted(account.clone(), confirm, count).await?
         }
         // What cannot be a code is a slip of the hand, and not counted.
-        None => context.accounts.read(account).await?.map(|account| {
+        None => accounts.read(account).await?.map(|account| {
             let is_pending = account.pending_authenticator(id, now).is_some();
-            if is_pending { Confirmation::Wrong } else { Confirmation::NotPending }
+            let confirmation = if is_pending { Confirmation::Wrong } else { Confirmation::NotPending };
+            count(&accounts.metrics().attempts, &confirmation, AuthenticatorFault::NotACode);
+            confirmation
         }),
     };
-    let attempts = &context.accounts.metrics().attempts;
     match confirmation {
         Some(Confirmation::Confirmed) => {
-            attempts.enrolment(EnrolmentOutcome::Confirmed);
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("confirmed"))).into_response())
         }
-        Some(Confirmation::Wrong) => {
-            attempts.enrolment(EnrolmentOutcome::Wrong);
-            Err(ApiError::new(ErrorCode::ProofInvalid))
-        }
+        Some(Confirmation::Wrong) => Err(ApiError::new(ErrorCode::ProofInvalid)),
         Some(Confirmation::NotPending) | None => Err(ApiError::new(ErrorCode::NotFound)),
     }
 }
