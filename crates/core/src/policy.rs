@@ -20,6 +20,8 @@ pub struct Settings {
     pub skew_steps: u8,
     pub max_devices: usize,
     pub max_authenticators: usize,
+    /// Whether an app that uses a secret in another way than it was told is taken as it is, when it is confirmed.
+    pub accept_other_parameters: bool,
     /// Consecutive failures before the first wait.
     pub free_failures: u32,
     pub first_wait_seconds: u64,
@@ -40,6 +42,7 @@ impl Default for Settings {
             skew_steps: 1,
             max_devices: 5,
             max_authenticators: 5,
+            accept_other_parameters: true,
             free_failures: 5,
             first_wait_seconds: 30,
             longest_wait_seconds: 3_600,
@@ -77,6 +80,9 @@ impl Policy {
     /// Mails to one account. With [`Self::CODE_FAILURES`] guesses at each, 100 guesses a day.
     pub const MAILS_AN_HOUR: usize = 5;
     pub const MAILS_A_DAY: usize = 20;
+    /// Diagnoses of one account, for each of which is told what a code would be good for.
+    pub const DIAGNOSES_IN_TEN_MINUTES: usize = 5;
+    pub const DIAGNOSES_A_DAY: usize = 20;
     /// After which a mail that neither arrived nor failed counts as lost. Longer than any sending takes.
     pub const MAIL_PLACE_SECONDS: u64 = 15;
     /// For how long a request with an idempotency key that verified a code is answered again.

@@ -1,8 +1,10 @@
 //! Secrets of the user's authenticator apps (`totp`): pending until a code shows that the app has them, then live.
 
+use super::near_miss::NearMiss;
+use super::probe::Probed;
 use super::{Account, Credential, HistoryKind, OtpTypes, Progress};
 use crate::Timestamp;
-use crate::otp::{Code, Totp};
+use crate::otp::{Code, Parameters, Totp};
 use crate::policy::Policy;
 use uuid::Uuid;
 
@@ -35,7 +37,11 @@ pub enum AuthenticatorState {
 pub enum Confirmation {
     /// Live from now on, and the code is spent.
     Confirmed,
+    /// The same, and the app uses the secret in this way, which is stored in the place of what it was told.
+    Adjusted(Parameters),
     Wrong,
+    /// Wrong, and counted as such, but known for what it is.
+    NearMiss(NearMiss),
     /// Nothing of that id is pending: never was, is live already, took too long or too many wrong codes.
     NotPending,
 }
@@ -90,13 +96,24 @@ impl Account {
         else {
             return Confirmation::NotPending;
         };
-        let Some(step) = pending.credential.live_step(code, now, policy) else {
-            pending.failures = pending.failures.saturating_add(1);
-            if pending.failures >= Policy::PENDING_FAILURES {
-                self.pending_authenticators.remove(place);
-                self.history.add(HistoryKind::AuthenticatorDropped, Some(id), now);
+        let (step, confirmation) = match pending.credential.probe(code, now, policy) {
+            Probed::Right(step) => (step, Confirmation::Confirmed),
+            Probed::Adjusted(parameters, step) => {
+                pending.credential.totp = pending.credential.totp.with_parameters(parameters);
+                (step, Confirmation::Adjusted(parameters))
             }
-            return Confirmation::Wrong;
+            probed @ (Probed::Near(_) | Probed::Wrong) => {
+                pending.failures = pending.failures.saturating_add(1);
+                if pending.failures >= Policy::PENDING_FAILURES {
+                    self.pending_authenticators.remove(place);
+                    self.history.add(HistoryKind::AuthenticatorDropped, Some(id), now);
+                }
+                return if let Probed::Near(near) = probed {
+                    Confirmation::NearMiss(near)
+                } else {
+                    Confirmation::Wrong
+                };
+            }
         };
         let mut credential = self.pending_authenticators.remove(place).credential;
         credential.succeed(step, now);
@@ -105,7 +122,7 @@ impl Account {
         // A code is a success once, whatever it is used for.
         self.spend_everywhere(code, OtpTypes::NONE, now, policy);
         self.history.add(HistoryKind::AuthenticatorConfirmed, Some(id), now);
-        Confirmation::Confirmed
+        confirmation
     }
 
     /// Live or pending. `None` if there is no such authenticator.

@@ -2,13 +2,11 @@
 //! is issued when the mail server has taken the mail (`settle_mail`). So of many requests at once one sends, a failed
 //! mail leaves no code behind, and a crash in between leaves a place that is free again after a while.
 
+use super::caps::{self, DAY, HOUR};
 use super::{Account, CodeState, HistoryKind, IssuedCode, Wait};
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::Policy;
-
-const HOUR: u64 = 3_600;
-const DAY: u64 = 86_400;
 
 /// What was mailed when, and what is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,13 +135,9 @@ impl Sending {
 }
 
 impl Mailing {
-    /// What no longer matters. Times ahead of the clock can only come from one that has since gone back; they count as
-    /// now, or a clock's leap would stop all mail.
+    /// What no longer matters. A place that was taken ahead of the clock counts as taken now.
     fn forget(&mut self, now: Timestamp) {
-        for at in &mut self.sent_at {
-            *at = now.min(*at);
-        }
-        self.sent_at.retain(|at| now.seconds_since(*at) < DAY);
+        caps::forget(&mut self.sent_at, now);
         self.under_way = self.under_way.filter(|sending| sending.holds(now));
         if let Some(sending) = &mut self.under_way {
             sending.since = now.min(sending.since);
@@ -163,11 +157,7 @@ impl Mailing {
 
     /// Until so many were sent within an hour and a day that one more may be.
     fn wait_of_caps(&self, now: Timestamp) -> Option<Wait> {
-        let wait = |most: usize, period: u64| {
-            let index = self.sent_at.len().checked_sub(most)?;
-            let left = period.saturating_sub(now.seconds_since(*self.sent_at.get(index)?));
-            (left > 0).then_some(Wait { seconds: left })
-        };
+        let wait = |most, period| caps::wait(&self.sent_at, now, most, period);
         wait(Policy::MAILS_AN_HOUR, HOUR).max(wait(Policy::MAILS_A_DAY, DAY))
     }
 }

@@ -1,15 +1,19 @@
 //! The account: everything that decides whether a code is good, as one value.
 
 mod authenticators;
+mod caps;
 mod codes;
 mod credential;
 mod devices;
+mod diagnose;
 mod history;
 mod id;
 mod idempotency;
 mod mail;
+mod near_miss;
 mod otp_types;
 mod pin;
+mod probe;
 mod proof;
 mod provision;
 mod restore;
@@ -20,10 +24,12 @@ mod verify;
 pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator};
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
+pub use diagnose::{About, Diagnosed, Diagnosis, Enrolled, Finding, Reason};
 pub use history::{History, HistoryEntry, HistoryKind};
 pub use id::AccountId;
 pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};
 pub use mail::{MailOutcome, MailReservation, Mailing, ReservedMail, Sending};
+pub use near_miss::NearMiss;
 pub use otp_types::{OtpType, OtpTypes};
 pub use pin::{PinFault, check_pin};
 pub use proof::{ProofKind, Reservation, Reserved};
@@ -61,6 +67,8 @@ pub struct Account {
     /// Requests that came with an idempotency key and were accepted: to verify a code, and to set or enrol something.
     pub accepted_verifications: AcceptedRequests,
     pub accepted_changes: AcceptedRequests,
+    /// When support asked what was wrong with a code, within the last day, the latest at the end.
+    pub diagnosed_at: Vec<Timestamp>,
     pub history: History,
 }
 

@@ -5,7 +5,8 @@ use crate::Timestamp;
 
 impl Account {
     /// Takes over from `existing` what must outlive a replacement: last steps and budgets of unchanged secrets,
-    /// waits, how much was mailed, and what was done to it. A step never goes back, so that no code is good twice.
+    /// waits, how much was mailed and diagnosed, and what was done to it. A step never goes back, so that no code is good
+    /// twice.
     pub fn inherit(&mut self, existing: &Self, now: Timestamp) {
         for (_, credential) in self.credentials_mut() {
             for (_, old) in existing.credentials().filter(|(_, old)| old.totp == credential.totp) {
@@ -15,6 +16,7 @@ impl Account {
         self.unite_progress();
         self.mailing = existing.mailing.clone();
         self.accepted_verifications = existing.accepted_verifications.clone();
+        self.diagnosed_at.clone_from(&existing.diagnosed_at);
         self.otp_throttle = existing.otp_throttle.clone();
         self.password_throttle = existing.password_throttle.clone();
         // A PIN that died of guesses stays dead unless another one is set.

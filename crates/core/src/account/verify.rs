@@ -109,16 +109,17 @@ impl Account {
 
     /// What becomes of the code at each TOTP credential, in their order.
     fn tries(&self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Vec<Try> {
-        // One secret may be enrolled as two types: a guess at it is a guess at both.
-        let is_wanted = |credential: &Credential| {
-            self.credentials().any(|(kind, twin)| wanted.contains(kind) && twin.totp == credential.totp)
-        };
         let try_one = |(_, credential): (_, &Credential)| Try {
             found: credential.compare(code, now, policy),
-            counts: is_wanted(credential) && !credential.is_suspended(now, policy),
-            is_wanted: is_wanted(credential),
+            counts: self.wants(credential, wanted) && !credential.is_suspended(now, policy),
+            is_wanted: self.wants(credential, wanted),
         };
         self.credentials().map(try_one).collect()
+    }
+
+    /// One secret may be enrolled as two types: a guess at it is a guess at both.
+    pub(super) fn wants(&self, credential: &Credential, wanted: OtpTypes) -> bool {
+        self.credentials().any(|(kind, twin)| wanted.contains(kind) && twin.totp == credential.totp)
     }
 
     /// What of the wanted types the code could be, and is.
@@ -205,7 +206,7 @@ impl Account {
         devices.chain(self.authenticators.iter_mut().map(|credential| (OtpType::Totp, credential)))
     }
 
-    fn issued_codes(&self) -> impl Iterator<Item = (OtpType, &IssuedCode)> {
+    pub(super) fn issued_codes(&self) -> impl Iterator<Item = (OtpType, &IssuedCode)> {
         let account = self.account_code.iter().map(|issued| (OtpType::Account, issued));
         account.chain(self.login_code.iter().map(|issued| (OtpType::Login, issued)))
     }

@@ -3,6 +3,7 @@
 mod algorithm;
 mod code;
 mod hotp;
+mod parameters;
 mod secret;
 mod totp;
 mod uri;
@@ -10,6 +11,7 @@ mod uri;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use code::Code;
 pub use hotp::hotp;
+pub use parameters::Parameters;
 pub use secret::{Secret, SecretError};
 pub use totp::{Totp, TotpError, Window};
 pub use uri::{OtpauthUri, UriError};

@@ -1,17 +1,15 @@
 //! TOTP (RFC 6238): codes by time step, and which step a code belongs to.
 
-use super::{Algorithm, Code, Secret, hotp};
+use super::{Algorithm, Code, Parameters, Secret, hotp};
 use crate::Timestamp;
 use crate::policy::MAX_DRIFT_STEPS;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// A secret and how it is used. Digits are 6 to 8 and the period 15 to 120 s, by construction.
+/// A secret and how it is used.
 #[derive(Clone, PartialEq)]
 pub struct Totp {
     secret: Secret,
-    algorithm: Algorithm,
-    digits: u8,
-    period: u32,
+    parameters: Parameters,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,8 +48,13 @@ impl Totp {
     pub const DEFAULT_PERIOD: u32 = 30;
 
     pub fn new(secret: Secret, algorithm: Algorithm, digits: u64, period: u64) -> Result<Self, TotpError> {
-        let (digits, period) = (Self::check_digits(digits)?, Self::check_period(period)?);
-        Ok(Self { secret, algorithm, digits, period })
+        Ok(Self { secret, parameters: Parameters::new(algorithm, digits, period)? })
+    }
+
+    /// The same secret, used in another way.
+    #[must_use]
+    pub fn with_parameters(&self, parameters: Parameters) -> Self {
+        Self { secret: self.secret.clone(), parameters }
     }
 
     pub fn check_digits(digits: u64) -> Result<u8, TotpError> {
@@ -68,26 +71,30 @@ impl Totp {
         &self.secret
     }
 
+    pub fn parameters(&self) -> Parameters {
+        self.parameters
+    }
+
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.parameters.algorithm()
     }
 
     pub fn digits(&self) -> u8 {
-        self.digits
+        self.parameters.digits()
     }
 
     /// Seconds a step lasts.
     pub fn period(&self) -> u32 {
-        self.period
+        self.parameters.period()
     }
 
     /// The step that `time` falls into (RFC 6238 section 4.2, T0 = 0).
     pub fn step_at(&self, time: Timestamp) -> u64 {
-        time.seconds() / u64::from(self.period)
+        time.seconds() / u64::from(self.period())
     }
 
     pub fn code_at(&self, step: u64) -> Code {
-        hotp(self.secret.bytes(), self.algorithm, step, self.digits)
+        hotp(self.secret.bytes(), self.algorithm(), step, self.digits())
     }
 
     /// The highest step of `window` whose code this is. All candidates are computed and compared without an
@@ -101,6 +108,21 @@ impl Totp {
             any |= equal;
         }
         bool::from(any).then_some(matched)
+    }
+
+    /// The step nearest to `middle`, at most `reach` from it, whose code this is; of two at one distance the later. In the
+    /// same time whatever matches.
+    pub(crate) fn nearest_step(&self, code: &Code, middle: u64, reach: u64) -> Option<u64> {
+        let mut nearest = 0;
+        let mut any = Choice::from(0);
+        for distance in (0..=reach).rev() {
+            for step in [middle.saturating_sub(distance), middle.saturating_add(distance)] {
+                let equal = self.code_at(step).ct_eq(code);
+                nearest.conditional_assign(&step, equal);
+                any |= equal;
+            }
+        }
+        bool::from(any).then_some(nearest)
     }
 }
 

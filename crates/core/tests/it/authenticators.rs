@@ -2,7 +2,9 @@
 
 use crate::build::{NOON, code, code_of, credential, issued, with_device, wrong_code};
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, AuthenticatorState, Confirmation, Credential, OtpTypes, Verification};
+use einmal_core::account::{
+    Account, AuthenticatorState, Confirmation, Credential, NearMiss, OtpTypes, Verification,
+};
 use einmal_core::policy::{Policy, Settings};
 use uuid::Uuid;
 
@@ -26,7 +28,8 @@ fn a_code_of_the_window_confirms_and_is_spent_with_all_before_it() {
         let code = code_of(&pending, NOON, offset);
         assert_ne!(account.verify(&code, OtpTypes::ALL, NOON, &policy), Verification::Accepted);
         for far in [-2, 2] {
-            assert_eq!(confirm(&mut account.clone(), &pending, far, NOON), Confirmation::Wrong);
+            let near = NearMiss { parameters: None, clock_seconds: 30 * far };
+            assert_eq!(confirm(&mut account.clone(), &pending, far, NOON), Confirmation::NearMiss(near));
         }
         assert_eq!(confirm(&mut account, &pending, offset, NOON), Confirmation::Confirmed);
         assert_eq!(confirm(&mut account, &pending, offset, NOON), Confirmation::NotPending);

@@ -1,8 +1,8 @@
 //! Accounts to test with.
 
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, Credential, IssuedCode, Progress};
-use einmal_core::otp::{Algorithm, Code, Secret, Totp};
+use einmal_core::account::{Account, Credential, IssuedCode, Progress, StoredHash};
+use einmal_core::otp::{Algorithm, Code, Parameters, Secret, Totp};
 use uuid::Uuid;
 
 pub(crate) const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -49,4 +49,33 @@ pub(crate) fn wrong_code(account: &Account, now: Timestamp, digits: u8) -> Code 
         .map(|number| Code::from_number(number, digits))
         .find(|code| !near.contains(&code.as_str().to_owned()))
         .unwrap()
+}
+
+/// The same secret, used in another way.
+pub(crate) fn used_as(credential: &Credential, parameters: Parameters) -> Credential {
+    Credential { totp: credential.totp.with_parameters(parameters), ..credential.clone() }
+}
+
+/// Everything in an account that an attempt could change, but for when it was diagnosed.
+pub(crate) fn state(account: &Account) -> String {
+    let secrets = |credential: &Credential| {
+        let totp = &credential.totp;
+        let secret = totp.secret().to_base32().as_str().to_owned();
+        let Credential { id, label, created_at, progress, .. } = credential;
+        format!("{id} {label:?} {created_at:?} {secret} {} {progress:?}", totp.parameters())
+    };
+    let codes = account.account_code.iter().chain(&account.login_code);
+    let codes = codes.map(|one| (one.code.as_str().to_owned(), one.expires_at, one.state, one.failures));
+    let pending = account.pending_authenticators.iter().map(|one| (secrets(&one.credential), one.failures));
+    let credentials = account.credentials().map(|(kind, one)| (kind, secrets(one)));
+    format!(
+        "{:#?}",
+        (
+            (&account.email, account.registered_at, &account.mailing),
+            (account.pin.as_ref().map(StoredHash::as_str), account.password.as_ref().map(StoredHash::as_str)),
+            (credentials.collect::<Vec<_>>(), pending.collect::<Vec<_>>(), codes.collect::<Vec<_>>()),
+            (&account.otp_throttle, &account.pin_throttle, &account.password_throttle),
+            (&account.accepted_verifications, &account.accepted_changes),
+        )
+    )
 }

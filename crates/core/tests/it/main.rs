@@ -4,9 +4,11 @@
 mod attacker;
 mod authenticators;
 mod build;
+mod diagnose;
 mod history;
 mod idempotency;
 mod mail;
+mod probe;
 mod proof;
 mod properties;
 mod restore;

@@ -1,4 +1,4 @@
-//! What operators and support do with accounts: look, go through them, unlock, issue a code, erase. Like every
+//! What operators and support do with accounts: look, go through them, diagnose, unlock, issue a code, erase. Like every
 //! attempt, a change goes through a version that must still be there.
 
 use super::access::Accounts;
@@ -9,7 +9,7 @@ use crate::events::Event;
 use crate::metrics::Attempts;
 use crate::store::SealedAccount;
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, AccountId};
+use einmal_core::account::{Account, AccountId, Diagnosed, OtpTypes};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
@@ -54,6 +54,20 @@ impl Accounts {
         policy: Arc<Policy>,
     ) -> Result<Option<Timestamp>, UpdateError> {
         self.change(id, move |account| account.issue_login_code(code.clone(), now, &policy)).await
+    }
+
+    /// Why `code` would be refused, without consuming or counting it; `None` if there is no account. That it was asked is
+    /// written before it is told.
+    pub async fn diagnose(
+        &self,
+        id: AccountId,
+        code: Option<Code>,
+        wanted: OtpTypes,
+        now: Timestamp,
+        policy: Arc<Policy>,
+    ) -> Result<Option<Diagnosed>, UpdateError> {
+        let diagnose = move |account: &mut Account| account.diagnose(code.as_ref(), wanted, now, &policy);
+        self.update(id, diagnose).await
     }
 
     /// The account as it is now, without a write.

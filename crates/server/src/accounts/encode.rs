@@ -2,9 +2,11 @@
 //! when something is issued or enrolled. Only the files in here know which member is in which.
 //!
 //! The first byte is the version of the encoding. What a version has never changes: version 2 is version 1 and what was
-//! added after it, version 3, which only vaults have, is version 2 and the history. Each is written only where there is
-//! something of it, so that what the server of yesterday can read it goes on reading.
+//! added after it, version 3 (of the vault alone) is version 2 and when the account was diagnosed, version 4 (likewise) is
+//! version 3 and the history. Each is written only where there is something of it, so that what the server of yesterday can
+//! read it goes on reading.
 
+mod diagnoses;
 mod guard;
 mod history;
 mod request;
@@ -14,8 +16,10 @@ mod vault;
 
 use super::seal::SealError;
 use crate::store::Version;
+use diagnoses::DiagnosesAddition;
 use einmal_core::account::{Account, History};
 use guard::{Guard, GuardAddition};
+use postcard::experimental::serialized_size as size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vault::{Vault, VaultAddition};
@@ -23,7 +27,8 @@ use zeroize::Zeroizing;
 
 const FIRST: u8 = 1;
 const WITH_ADDITION: u8 = 2;
-const WITH_HISTORY: u8 = 3;
+const WITH_DIAGNOSES: u8 = 3;
+const WITH_HISTORY: u8 = 4;
 
 pub(super) struct Encoded {
     pub(super) guard: Zeroizing<Vec<u8>>,
@@ -31,76 +36,100 @@ pub(super) struct Encoded {
 }
 
 pub(super) fn encode_vault(account: &Account) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    to_bytes(&Vault::of(account), &VaultAddition::of(account), &account.history)
+    let diagnoses = DiagnosesAddition::of(account);
+    to_bytes(&Vault::of(account), &VaultAddition::of(account), &diagnoses, &account.history)
 }
 
 pub(super) fn encode_guard(account: &Account, vault: Version) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    to_bytes(&Guard::of(account, vault), &GuardAddition::of(account), &History::default())
+    to_bytes(&Guard::of(account, vault), &GuardAddition::of(account), &(), &History::default())
 }
 
 /// The account, and the version of the vault that the guard was written for.
 pub(super) fn decode(encoded: &Encoded) -> Result<(Account, Version), SealError> {
-    let (guard, guard_addition, _): (Guard, GuardAddition, _) = from_bytes(&encoded.guard, WITH_ADDITION)?;
-    let (vault, vault_addition, history): (Vault, VaultAddition, _) =
-        from_bytes(&encoded.vault, WITH_HISTORY)?;
-    let version = guard.vault_version();
-    let mut account = vault.into_account()?;
-    vault_addition.add_to(&mut account)?;
-    if let Some(history) = history {
+    let guard: Parts<'_, Guard, GuardAddition, ()> = from_bytes(&encoded.guard, WITH_ADDITION)?;
+    let vault: Parts<'_, Vault, VaultAddition, DiagnosesAddition> = from_bytes(&encoded.vault, WITH_HISTORY)?;
+    let version = guard.first.vault_version();
+    let mut account = vault.first.into_account()?;
+    vault.second.add_to(&mut account)?;
+    vault.third.add_to(&mut account);
+    if let Some(history) = vault.history {
         account.history = history::read(history).ok_or(SealError::Encoding)?;
     }
-    guard.apply_to(&mut account).ok_or(SealError::Encoding)?;
-    guard_addition.apply_to(&mut account).ok_or(SealError::Encoding)?;
+    guard.first.apply_to(&mut account).ok_or(SealError::Encoding)?;
+    guard.second.apply_to(&mut account).ok_or(SealError::Encoding)?;
     Ok((account, version))
 }
 
-fn to_bytes<T: Serialize, A: Serialize + Default + PartialEq>(
-    first: &T,
-    addition: &A,
-    history: &History,
-) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let size_of_addition = postcard::experimental::serialized_size(addition);
-    let size = postcard::experimental::serialized_size(first)
-        .and_then(|first| size_of_addition.map(|addition| 1 + first + addition));
-    let size = size.map_err(|_| SealError::Encoding)? + history::size(history);
-    // All the room at once: a buffer that moves while it grows would leave copies of secrets behind.
-    let mut bytes = Vec::with_capacity(size);
-    let version = if !history.0.is_empty() {
-        WITH_HISTORY
-    } else if *addition != A::default() {
-        WITH_ADDITION
-    } else {
-        FIRST
-    };
-    bytes.push(version);
-    let mut bytes = postcard::to_extend(first, bytes);
-    if version > FIRST {
-        bytes = bytes.and_then(|bytes| postcard::to_extend(addition, bytes));
+/// What is added by a version, which is nothing where nothing of it is in use.
+trait Addition: Serialize + DeserializeOwned + Default + PartialEq {
+    fn is_in_use(&self) -> bool {
+        *self != Self::default()
     }
-    let mut bytes = bytes.map(Zeroizing::new).map_err(|_| SealError::Encoding)?;
-    if version == WITH_HISTORY {
-        history::write(history, &mut bytes);
-    }
-    Ok(bytes)
 }
 
-/// With the bytes of the history, if there is one. `newest`: the last version that there is.
-fn from_bytes<T: DeserializeOwned, A: DeserializeOwned + Default>(
+impl<A: Serialize + DeserializeOwned + Default + PartialEq> Addition for A {}
+
+fn to_bytes<T: Serialize>(
+    first: &T,
+    second: &impl Addition,
+    third: &impl Addition,
+    history: &History,
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let version = match (second.is_in_use(), third.is_in_use(), history.0.is_empty()) {
+        (_, _, false) => WITH_HISTORY,
+        (_, true, true) => WITH_DIAGNOSES,
+        (true, false, true) => WITH_ADDITION,
+        (false, false, true) => FIRST,
+    };
+    let write = || -> Result<_, postcard::Error> {
+        let size_of_all = 1 + size(first)? + size(second)? + size(third)? + history::size(history);
+        // All the room at once: a buffer that moves while it grows would leave copies of secrets behind.
+        let mut bytes = Vec::with_capacity(size_of_all);
+        bytes.push(version);
+        bytes = postcard::to_extend(first, bytes)?;
+        if version >= WITH_ADDITION {
+            bytes = postcard::to_extend(second, bytes)?;
+        }
+        if version >= WITH_DIAGNOSES {
+            bytes = postcard::to_extend(third, bytes)?;
+        }
+        if version >= WITH_HISTORY {
+            history::write(history, &mut bytes);
+        }
+        Ok(Zeroizing::new(bytes))
+    };
+    write().map_err(|_| SealError::Encoding)
+}
+
+/// What versions have added to each other.
+struct Parts<'a, T, A, B> {
+    first: T,
+    second: A,
+    third: B,
+    /// Its bytes, if there is one.
+    history: Option<&'a [u8]>,
+}
+
+/// `newest`: of the versions that this part has.
+fn from_bytes<T: DeserializeOwned, A: Addition, B: Addition>(
     bytes: &[u8],
     newest: u8,
-) -> Result<(T, A, Option<&[u8]>), SealError> {
-    let (&version, rest) = bytes.split_first().ok_or(SealError::Encoding)?;
-    if !(FIRST..=newest).contains(&version) {
-        return Err(SealError::NewerEncoding(version));
+) -> Result<Parts<'_, T, A, B>, SealError> {
+    let (version, rest) = bytes.split_first().ok_or(SealError::Encoding)?;
+    if *version > newest || *version < FIRST {
+        return Err(SealError::NewerEncoding(*version));
     }
-    let (first, rest) = postcard::take_from_bytes(rest).map_err(|_| SealError::Encoding)?;
-    let (addition, rest) = match version {
-        FIRST => (A::default(), rest),
-        _ => postcard::take_from_bytes(rest).map_err(|_| SealError::Encoding)?,
+    let (first, rest) = take(rest)?;
+    let (second, rest) = if *version >= WITH_ADDITION { take(rest)? } else { (A::default(), rest) };
+    let (third, rest) = if *version >= WITH_DIAGNOSES { take(rest)? } else { (B::default(), rest) };
+    let history = match *version {
+        WITH_HISTORY => Some(rest),
+        _ if rest.is_empty() => None,
+        _ => return Err(SealError::Encoding),
     };
-    match version {
-        WITH_HISTORY => Ok((first, addition, Some(rest))),
-        _ if rest.is_empty() => Ok((first, addition, None)),
-        _ => Err(SealError::Encoding),
-    }
+    Ok(Parts { first, second, third, history })
+}
+
+fn take<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), SealError> {
+    postcard::take_from_bytes(bytes).map_err(|_| SealError::Encoding)
 }

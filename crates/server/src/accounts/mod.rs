@@ -7,6 +7,7 @@ mod change_pin;
 mod check;
 mod copy;
 mod description;
+mod diagnosis;
 mod encode;
 mod enrol_first;
 mod envelope;
@@ -38,6 +39,7 @@ pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
     HistoryDescription, PendingDescription,
 };
+pub use diagnosis::DiagnosisDescription;
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Lines, Notice, Report, Source, Target};
 pub use key_use::{KeyUse, RowCount};

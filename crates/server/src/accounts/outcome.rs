@@ -1,6 +1,6 @@
 //! What operations decide, as far as the loop has to know of it.
 
-use einmal_core::account::{Keyed, Verdict, Verification};
+use einmal_core::account::{Diagnosed, Keyed, Verdict, Verification};
 
 /// What an operation decided.
 pub trait Outcome: Send + 'static {
@@ -38,6 +38,14 @@ impl<T: Outcome> Outcome for Keyed<T> {
 
     fn needs_a_commit(&self) -> bool {
         matches!(self, Self::Repeated)
+    }
+}
+
+/// Whoever asks is no guesser, and may see in the time it takes what is told anyway. That one was counted is a change,
+/// and written as any.
+impl Outcome for Diagnosed {
+    fn is_evaluated(&self) -> bool {
+        false
     }
 }
 

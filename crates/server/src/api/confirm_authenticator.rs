@@ -1,10 +1,11 @@
 //! `POST /user/authenticators/{id}/confirm`: a code shows that the app has the secret, which is live from then on. That
 //! code is spent.
 
+use super::authenticator;
 use super::credential::CredentialId;
 use super::document::Document;
 use super::documentation::Documentation;
-use super::error::{ApiError, ErrorCode};
+use super::error::{ApiError, ErrorCode, Fault, JSON_API};
 use super::faults::Faults;
 use super::negotiate::AcceptsJson;
 use super::request::LoggedOutcome;
@@ -15,13 +16,15 @@ use crate::events::AuthenticatorFault;
 use crate::metrics::{Attempts, EnrolmentOutcome};
 use axum::Extension;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use einmal_core::account::{Account, Confirmation};
-use einmal_core::otp::Code;
-use serde_json::json;
+use einmal_core::account::{Account, AuthenticatorState, Confirmation, NearMiss};
+use einmal_core::otp::{Code, Parameters};
+use serde_json::{Value, json};
 use std::sync::Arc;
+use uuid::Uuid;
 
 struct ConfirmAuthenticator;
 
@@ -39,7 +42,11 @@ fn documentation() -> Documentation {
         "ConfirmAuthenticator",
         "Confirm an authenticator app",
         "With a code that the app shows. From then on its codes are good as `totp`; this one is spent. The fifth wrong \
-         code ends the attempt: then begin again with another secret.",
+         code ends the attempt: then begin again with another secret. Some apps use a secret in another way than they are \
+         told: where the code is right for such a use, that is stored in the place of what was told, and the answer is 200 \
+         with `meta.adjusted`. A wrong code that is right for a clock that is off has `clockOffsetSeconds` in the `meta` of \
+         its error, less than 0 if the clock is slow; one that is right for another use that the operator does not take \
+         has `appUses`.",
     )
     .scope(ConfirmAuthenticator::SCOPE)
     .parameter(CredentialId::parameter())
@@ -55,7 +62,41 @@ fn documentation() -> Documentation {
         json!({ "otp": "123456" }),
     )
     .answer(StatusCode::NO_CONTENT, "The authenticator is live, and the code is spent")
+    .answer_with(
+        StatusCode::OK,
+        "The same, and the app uses the secret in another way than it was told, which is what is stored now",
+        "application/vnd.api+json",
+        adjusted_schema(),
+    )
+    .example(adjusted_example())
     .refuses(&[ErrorCode::ProofInvalid, ErrorCode::NotFound])
+}
+
+fn adjusted_schema() -> Value {
+    let adjusted = json!({
+        "type": "object",
+        "required": ["algorithm", "digits", "period"],
+        "properties": {
+            "algorithm": { "type": "string", "enum": ["SHA1", "SHA256", "SHA512"] },
+            "digits": { "type": "integer" },
+            "period": { "type": "integer", "description": "Seconds" },
+        },
+        "description": "How the app uses the secret",
+    });
+    let meta = json!({ "type": "object", "required": ["adjusted"], "properties": { "adjusted": adjusted } });
+    json!({
+        "type": "object",
+        "required": ["data", "meta"],
+        "properties": { "data": authenticator::schema(), "meta": meta },
+    })
+}
+
+fn adjusted_example() -> Value {
+    let mut data = authenticator::example();
+    if let Some(algorithm) = data.pointer_mut("/attributes/algorithm") {
+        *algorithm = "SHA256".into();
+    }
+    json!({ "data": data, "meta": { "adjusted": { "algorithm": "SHA256", "digits": 6, "period": 30 } } })
 }
 
 async fn confirm_authenticator(
@@ -70,7 +111,8 @@ async fn confirm_authenticator(
     let (accounts, reporter) = (context.accounts.reporting(&caller.reporter), caller.reporter.clone());
     let count = move |attempts: &Attempts, confirmation: &Confirmation, fault| match confirmation {
         Confirmation::Confirmed => attempts.enrolment(EnrolmentOutcome::Confirmed),
-        Confirmation::Wrong => {
+        Confirmation::Adjusted(_) => attempts.enrolment(EnrolmentOutcome::Adjusted),
+        Confirmation::Wrong | Confirmation::NearMiss(_) => {
             attempts.enrolment(EnrolmentOutcome::Wrong);
             reporter.authenticator_refused(id, fault);
         }
@@ -78,8 +120,12 @@ async fn confirm_authenticator(
     };
     let confirmation = match code {
         Some(code) => {
-            let confirm = move |account: &mut Account| account.confirm_authenticator(id, &code, now, &policy);
-            let count = move |attempts: &Attempts, confirmation: &Confirmation| {
+            let confirm = move |account: &mut Account| {
+                let confirmation = account.confirm_authenticator(id, &code, now, &policy);
+                let is_adjusted = matches!(confirmation, Confirmation::Adjusted(_));
+                (confirmation, is_adjusted.then(|| described(account, id)).flatten())
+            };
+            let count = move |attempts: &Attempts, (confirmation, _): &(Confirmation, _)| {
                 count(attempts, confirmation, AuthenticatorFault::Wrong);
             };
             accounts.change_counted(account.clone(), confirm, count).await?
@@ -89,16 +135,52 @@ async fn confirm_authenticator(
             let is_pending = account.pending_authenticator(id, now).is_some();
             let confirmation = if is_pending { Confirmation::Wrong } else { Confirmation::NotPending };
             count(&accounts.metrics().attempts, &confirmation, AuthenticatorFault::NotACode);
-            confirmation
+            (confirmation, None)
         }),
     };
+    let (confirmation, described) = confirmation.unwrap_or((Confirmation::NotPending, None));
     match confirmation {
-        Some(Confirmation::Confirmed) => {
+        Confirmation::Confirmed => {
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("confirmed"))).into_response())
         }
-        Some(Confirmation::Wrong) => Err(ApiError::new(ErrorCode::ProofInvalid)),
-        Some(Confirmation::NotPending) | None => Err(ApiError::new(ErrorCode::NotFound)),
+        Confirmation::Adjusted(parameters) => Ok(adjusted(described.as_ref(), parameters)),
+        Confirmation::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
+        Confirmation::NearMiss(near) => Err(near_miss(near)),
+        Confirmation::NotPending => Err(ApiError::new(ErrorCode::NotFound)),
     }
+}
+
+/// The live one.
+fn described(account: &Account, id: Uuid) -> Option<Value> {
+    let live = account.authenticators.iter().find(|credential| credential.id == id)?;
+    Some(authenticator::described((live, AuthenticatorState::Confirmed)))
+}
+
+fn adjusted(described: Option<&Value>, parameters: Parameters) -> Response {
+    let body = json!({ "data": described, "meta": { "adjusted": named(parameters) } }).to_string();
+    ([(CONTENT_TYPE, JSON_API)], Extension(LoggedOutcome("adjusted")), body).into_response()
+}
+
+fn near_miss(near: NearMiss) -> ApiError {
+    let mut fault = Fault::new(ErrorCode::ProofInvalid);
+    if near.clock_seconds != 0 {
+        fault = fault
+            .detail("The code is right at another time: the clock of the app is off.")
+            .meta("clockOffsetSeconds", near.clock_seconds);
+    }
+    let Some(parameters) = near.parameters else { return ApiError::from(fault).logged("clock is off") };
+    let fault = fault
+        .detail("The app uses the secret in another way than it was told.")
+        .meta("appUses", named(parameters));
+    ApiError::from(fault).logged("app uses other parameters")
+}
+
+fn named(parameters: Parameters) -> Value {
+    json!({
+        "algorithm": parameters.algorithm().name(),
+        "digits": parameters.digits(),
+        "period": parameters.period(),
+    })
 }
 
 /// `None` for what cannot be a code.

@@ -123,8 +123,8 @@ fn invalid(reason: &'static str) -> ApiError {
 
 pub(super) struct Request {
     /// `None` for what cannot be a code.
-    code: Option<Code>,
-    types: OtpTypes,
+    pub(super) code: Option<Code>,
+    pub(super) types: OtpTypes,
 }
 
 const MAX_TYPES: usize = 16;

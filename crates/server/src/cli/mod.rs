@@ -2,6 +2,7 @@
 
 mod account;
 mod accounts_delete;
+mod accounts_diagnose;
 mod accounts_export;
 mod accounts_import;
 mod accounts_list;
@@ -79,6 +80,7 @@ enum AccountsCommand {
     Import(accounts_import::ImportCommand),
     Show(accounts_show::ShowCommand),
     List(accounts_list::ListCommand),
+    Diagnose(accounts_diagnose::DiagnoseCommand),
     Unlock(accounts_unlock::UnlockCommand),
     Delete(accounts_delete::DeleteCommand),
     Export(accounts_export::ExportCommand),
@@ -174,6 +176,7 @@ pub fn run() -> ExitCode {
             AccountsCommand::Import(command) => command.run(),
             AccountsCommand::Show(command) => command.run(),
             AccountsCommand::List(command) => command.run(),
+            AccountsCommand::Diagnose(command) => command.run(),
             AccountsCommand::Unlock(command) => command.run(),
             AccountsCommand::Delete(command) => command.run(),
             AccountsCommand::Export(command) => command.run(),

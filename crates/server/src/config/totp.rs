@@ -8,6 +8,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::value("skew_steps"),
     Key::value("max_devices"),
     Key::value("max_authenticators"),
+    Key::value("accept_other_parameters"),
     Key::value("issuer_label"),
 ];
 
@@ -22,6 +23,9 @@ pub(super) fn read(section: &mut Section<'_>, settings: &mut Settings) -> String
     }
     if let Some(count) = section.whole_number("max_authenticators", 0..=u64::MAX) {
         settings.max_authenticators = usize::try_from(count).unwrap_or(usize::MAX);
+    }
+    if let Some(is_accepted) = section.boolean("accept_other_parameters") {
+        settings.accept_other_parameters = is_accepted;
     }
     section
         .parsed("issuer_label", "1 to 64 characters without a colon", |text| {

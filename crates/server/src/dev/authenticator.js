@@ -44,8 +44,12 @@ export function offer(request) {
   form.addEventListener("submit", asked(async () => {
     const answer = await request("ConfirmAuthenticator", JSON.stringify({ otp: place("own-code").value }));
     // Live, or dead of wrong codes: there is nothing to scan any more.
-    form.hidden = answer.status === 204 || answer.status === 404;
+    form.hidden = answer.ok || answer.status === 404;
     if (answer.status === 204) return "204: its codes are good from now on, the next one first.";
+    if (answer.ok) {
+      const { algorithm, digits, period } = (await answer.json()).meta.adjusted;
+      return `${answer.status}: the same, and the app uses ${algorithm}, ${digits} digits, ${period} s, which was stored.`;
+    }
     return `${answer.status}: ${(await answer.json()).errors[0].title}`;
   }));
 }

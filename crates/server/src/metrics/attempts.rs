@@ -62,6 +62,8 @@ pub enum CodeOutcome {
 pub enum EnrolmentOutcome {
     Begun,
     Confirmed,
+    /// Confirmed, with how the app uses its secret stored in the place of what it was told.
+    Adjusted,
     /// A code that did not confirm it.
     Wrong,
 }
@@ -90,7 +92,7 @@ pub struct Attempts {
     /// By set of types and outcome; made when they are first needed, as most of them never are.
     resolved: [[OnceLock<Counter>; VerificationOutcome::COUNT]; SETS],
     codes: [Counter; 4],
-    enrolments: [Counter; 3],
+    enrolments: [Counter; 4],
     throttled: [Counter; 3],
     waits: [Counter; 3],
     suspended_secrets: Counter,
@@ -116,7 +118,8 @@ impl Attempts {
         let attempts = Self {
             resolved: std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new())),
             codes: ["created", "told", "wrong", "throttled"].map(|outcome| one(&codes, "outcome", outcome)),
-            enrolments: ["begun", "confirmed", "wrong"].map(|outcome| one(&enrolments, "outcome", outcome)),
+            enrolments: ["begun", "confirmed", "adjusted", "wrong"]
+                .map(|outcome| one(&enrolments, "outcome", outcome)),
             throttled: guarded(&throttled),
             waits: guarded(&waits),
             suspended_secrets: one(&suspensions, "of", "totp"),
@@ -182,10 +185,11 @@ impl Attempts {
     }
 
     pub fn enrolment(&self, outcome: EnrolmentOutcome) {
-        let [begun, confirmed, wrong] = &self.enrolments;
+        let [begun, confirmed, adjusted, wrong] = &self.enrolments;
         match outcome {
             EnrolmentOutcome::Begun => begun,
             EnrolmentOutcome::Confirmed => confirmed,
+            EnrolmentOutcome::Adjusted => adjusted,
             EnrolmentOutcome::Wrong => wrong,
         }
         .inc();

@@ -1,5 +1,6 @@
 //! Documents say what is true: their samples are run, and their links lead somewhere.
 
+use crate::harness::installation::early_in_a_step;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,6 +65,50 @@ fn the_samples_of_the_guide_to_moving_in_run() {
     let counts: Vec<_> =
         out.lines().filter_map(|line| line.strip_suffix(" 0 replaced, 0 skipped, 0 refused")).collect();
     assert_eq!(counts, [1, 1, 1, 1, 1, 1, 2, 2].map(|count| format!("{count} imported,")), "{out}\n{err}");
+}
+
+#[tokio::test]
+async fn the_samples_of_the_guide_for_support_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = "[keyring]\nfile = \"einmal.keys\"\n\
+                         [[issuers]]\nissuer = \"https://id.example.com\"\naudiences = [\"einmal\"]\n";
+    fs::write(directory.path().join("einmal.toml"), configuration).unwrap();
+    // The account that the operator's manual brings in.
+    let operations = read("docs/OPERATIONS.md");
+    let line = operations.lines().find(|line| line.starts_with("{\"id\":\"7c1b6a4e\"")).unwrap();
+    fs::write(directory.path().join("accounts.ndjson"), line).unwrap();
+    let samples = shell_samples(&read("docs/HELP_DESK.md"));
+    assert_eq!(samples.len(), 2);
+    let made = "einmal keys generate --config einmal.toml\n\
+                einmal accounts import accounts.ndjson --config einmal.toml";
+    run_samples(made, directory.path());
+    // How late a code is counts in steps.
+    early_in_a_step(15).await;
+    let (out, err) = run_samples(&samples.join("\n"), directory.path());
+    let said: Vec<_> = out.lines().collect();
+    let [accepted, right, refused, slow, last] = &*said else { panic!("{out}\n{err}") };
+    assert_eq!(
+        [*accepted, *refused, *last],
+        ["would be accepted", "would be refused", "refused, as it says"]
+    );
+    assert!(right.starts_with("  right: ") && slow.starts_with("  clock-slow: "), "{out}");
+    assert!(slow.contains("about 4 minutes slow"), "{slow}");
+    let shown = slow.strip_prefix("  clock-slow: ").unwrap().replace('"', "\\\"");
+    assert!(read("docs/HELP_DESK.md").contains(&format!("\"text\":\"{shown}\"")), "{shown}");
+}
+
+#[test]
+fn the_guide_for_support_has_every_reason_and_no_other() {
+    let guide = read("docs/HELP_DESK.md");
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let mut told: Vec<_> = rows.map(|(reason, _)| reason.to_owned()).collect();
+    let source = read("crates/core/src/account/diagnose/finding.rs");
+    let names = source.split_once("fn name(").unwrap().1.split("=> \"").skip(1);
+    let mut there: Vec<_> = names.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    told.sort();
+    there.sort();
+    assert_eq!(told, there);
+    assert_eq!(there.len(), 15);
 }
 
 #[test]

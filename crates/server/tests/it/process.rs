@@ -7,6 +7,7 @@ mod core_dumps;
 mod crash;
 mod descriptors;
 pub(crate) mod dev;
+mod diagnose;
 mod direct_grant;
 mod floods;
 mod health;

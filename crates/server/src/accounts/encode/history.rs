@@ -1,4 +1,4 @@
-//! The history, of version 3, behind all else in the vault. Entries are of one length and read without a look at more than
+//! The history, of version 4, behind all else in the vault. Entries are of one length and read without a look at more than
 //! they are: every attempt opens the vault, and most are not about history.
 
 use einmal_core::Timestamp;

@@ -54,7 +54,7 @@ fn account_of_version_1() -> Account {
     }
 }
 
-/// What version 2 can hold.
+/// What version 2 can hold, likewise.
 fn account_of_version_2() -> Account {
     let request = |seed: u8, device| AcceptedRequest {
         request: KeyedRequest { key: [seed; 16], body: [seed + 1; 16] },
@@ -79,6 +79,10 @@ fn account_of_version_2() -> Account {
     }
 }
 
+fn account_of_version_3() -> Account {
+    Account { diagnosed_at: vec![AT(1_800_000_100), AT(1_800_000_200)], ..account_of_version_2() }
+}
+
 /// Nothing in it is as in a new account.
 fn account() -> Account {
     let mut history = History::default();
@@ -86,7 +90,7 @@ fn account() -> Account {
         let credential = (number % 2 == 0).then(|| Uuid::from_u128(number.into()));
         history.add(kind, credential, AT(1_800_000_000 + u64::from(number)));
     }
-    Account { history, ..account_of_version_2() }
+    Account { history, ..account_of_version_3() }
 }
 
 fn encoded(account: &Account, vault: Version) -> Encoded {
@@ -119,6 +123,7 @@ fn everything_that_is_written_is_read_back() {
     assert_eq!(read.mailing, account.mailing);
     assert_eq!(read.accepted_verifications, account.accepted_verifications);
     assert_eq!(read.accepted_changes, account.accepted_changes);
+    assert_eq!(read.diagnosed_at, account.diagnosed_at);
     assert_eq!(read.pending_authenticators.len(), 2);
     for (read, written) in read.pending_authenticators.iter().zip(&account.pending_authenticators) {
         assert_eq!((read.credential.id, read.failures), (written.credential.id, written.failures));
@@ -148,10 +153,28 @@ fn the_bytes_of_version_2_are_those_of_version_1_and_more() {
 }
 
 #[test]
-fn the_bytes_of_version_3_are_those_of_version_2_and_the_history() {
-    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account(), 7));
-    assert!(second.guard == third.guard, "a guard has none");
+fn the_bytes_of_version_3_are_those_of_version_2_and_more() {
+    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account_of_version_3(), 7));
+    assert_eq!(second.guard, third.guard, "the guard has no version 3");
     assert_eq!((second.vault[0], third.vault[0]), (2, 3));
+    let addition = HEXLOWER.encode(third.vault[1..].strip_prefix(&second.vault[1..]).unwrap());
+    insta::assert_snapshot!(addition, @"02e4a4a7da06c8a5a7da06");
+}
+
+/// What support once asked is no reason to lose what else there is.
+#[test]
+fn an_account_that_was_diagnosed_and_nothing_else_is_of_version_3() {
+    let account = Account { diagnosed_at: vec![AT(1_800_000_100)], ..account_of_version_1() };
+    let encoded = encoded(&account, 7);
+    assert_eq!((encoded.guard[0], encoded.vault[0]), (1, 3));
+    assert_eq!(decode(&encoded).unwrap().0.diagnosed_at, account.diagnosed_at);
+}
+
+#[test]
+fn the_bytes_of_version_4_are_those_of_version_3_and_the_history() {
+    let (second, third) = (encoded(&account_of_version_3(), 7), encoded(&account(), 7));
+    assert!(second.guard == third.guard, "a guard has none");
+    assert_eq!((second.vault[0], third.vault[0]), (3, 4));
     let history = third.vault[1..].strip_prefix(&second.vault[1..]).unwrap();
     assert_eq!(history[0], 14);
     let entries: Vec<_> = history[1..].chunks(30).map(|entry| HEXLOWER.encode(entry)).collect();
@@ -175,12 +198,13 @@ fn the_bytes_of_version_3_are_those_of_version_2_and_the_history() {
 
 /// Whatever else it has: a store of an older server is read as it was written.
 #[test]
-fn a_history_alone_makes_version_3_and_without_one_nothing_is_written_of_it() {
+fn a_history_alone_makes_version_4_and_without_one_nothing_is_written_of_it() {
     let history = History(account().history.0[..1].to_vec());
     let alone = Account { history: history.clone(), ..account_of_version_1() };
     let (read, _) = decode(&encoded(&alone, 7)).unwrap();
-    assert_eq!((encode_vault(&alone).unwrap()[0], read.history), (3, history));
-    for (account, version) in [(account_of_version_1(), 1), (account_of_version_2(), 2)] {
+    assert_eq!((encode_vault(&alone).unwrap()[0], read.history), (4, history));
+    let others = [account_of_version_1(), account_of_version_2(), account_of_version_3()];
+    for (account, version) in others.into_iter().zip(1..) {
         let encoded = encoded(&account, 7);
         assert_eq!(encoded.vault[0], version);
         assert_eq!(decode(&encoded).unwrap().0.history, History::default());
@@ -191,8 +215,8 @@ fn a_history_alone_makes_version_3_and_without_one_nothing_is_written_of_it() {
 fn a_history_that_nobody_wrote_is_refused() {
     let whole = encoded(&account_of_version_1(), 7);
     let with = |entries: &[u8]| {
-        let vault = [&[3], &encode_vault(&account_of_version_2()).unwrap()[1..], entries].concat();
-        let guard = encode_guard(&account_of_version_2(), 7).unwrap();
+        let vault = [&[4], &encode_vault(&account_of_version_3()).unwrap()[1..], entries].concat();
+        let guard = encode_guard(&account_of_version_3(), 7).unwrap();
         decode(&Encoded { guard, vault: Zeroizing::new(vault) }).map(|(account, _)| account.history.0.len())
     };
     let entry = |kind: u8, has_credential: u8| {
@@ -220,15 +244,10 @@ fn a_history_that_nobody_wrote_is_refused() {
 
 #[test]
 fn a_version_that_is_not_known_is_named() {
-    for version in [0, 3, 4] {
+    for (guard, vault, newest) in [(3, 1, 3), (2, 5, 5), (0, 1, 0)] {
         let mut encoded = encoded(&account(), 7);
-        encoded.guard[0] = version;
-        assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(found)) if found == version));
-    }
-    for version in [0, 4, 255] {
-        let mut encoded = encoded(&account(), 7);
-        encoded.vault[0] = version;
-        assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(found)) if found == version));
+        (encoded.guard[0], encoded.vault[0]) = (guard, vault);
+        assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(named)) if named == newest));
     }
 }
 
@@ -269,7 +288,7 @@ fn bytes_of_any_kind_are_an_account_or_an_error() {
     }
     for byte in [0, 1, 3, 0x7f, 0x80, 0xff] {
         for length in 1..64 {
-            for version in [FIRST, WITH_ADDITION, WITH_HISTORY] {
+            for version in [FIRST, WITH_ADDITION, WITH_DIAGNOSES, WITH_HISTORY] {
                 let bytes = [&[version][..], &vec![byte; length]].concat();
                 let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
             }

@@ -4,6 +4,7 @@
 mod account_path;
 mod code;
 mod delete;
+mod diagnose;
 mod provision;
 mod record_faults;
 pub(super) mod record_shape;
@@ -25,7 +26,14 @@ const ACCOUNT: &str = "/admin/accounts/{issuer}/{id}";
 
 /// Where the operator named who may call them; else there are none.
 pub fn routes() -> Vec<Route> {
-    vec![provision::route(), show::route(), delete::route(), unlock::route(), code::route()]
+    vec![
+        provision::route(),
+        show::route(),
+        delete::route(),
+        unlock::route(),
+        code::route(),
+        diagnose::route(),
+    ]
 }
 
 /// All admin operations are one permission.

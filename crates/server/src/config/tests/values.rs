@@ -40,6 +40,10 @@ fn a_wrong_value_is_refused_with_what_was_found_and_expected() {
             "2: totp.max_devices: found a number with a fraction, expected a whole number",
         ),
         (
+            "[totp]\naccept_other_parameters = \"no\"",
+            "2: totp.accept_other_parameters: found \"no\", expected true or false",
+        ),
+        (
             "[totp]\nissuer_label = \"a:b\"",
             "2: totp.issuer_label: found \"a:b\", expected 1 to 64 characters without a colon",
         ),

@@ -13,6 +13,8 @@ export class Refusal extends Error {
     this.code = code;
     this.id = error?.id ?? answer?.headers.get("Request-Id");
     this.limit = error?.meta?.limit;
+    this.clockOffsetSeconds = error?.meta?.clockOffsetSeconds;
+    this.appUses = error?.meta?.appUses;
     this.retryAfter = Number(answer?.headers.get("Retry-After")) || undefined;
     /** The server's clock, which is the one that counts. */
     this.serverSeconds = Date.parse(answer?.headers.get("Date")) / 1000;
@@ -58,8 +60,12 @@ export const beginAuthenticator = async (proof, label) =>
 export const qrCodeOf = async (id) =>
   (await send("GET", `${PATHS.authenticator}/${id}/qr`, { accept: "image/svg+xml" })).blob();
 
-export const confirmAuthenticator = (id, otp) =>
-  send("POST", `${PATHS.authenticator}/${id}/confirm`, { body: { otp }, type: JSON_ALONE, accept: JSON_ALONE });
+/** How the app uses its key, if that is not what it was told. */
+export const confirmAuthenticator = async (id, otp) => {
+  const path = `${PATHS.authenticator}/${id}/confirm`;
+  const answer = await send("POST", path, { body: { otp }, type: JSON_ALONE, accept: JSON_API });
+  return answer.status === 200 ? (await answer.json()).meta?.adjusted : undefined;
+};
 
 export const rename = ({ type, id }, label) =>
   send("PATCH", `${PATHS[type]}/${id}`, { body: resource(type, { label }) });

@@ -43,15 +43,15 @@ export function showConfirmation(begun, back, again) {
   let wrong = 0;
   const confirm = async () => {
     failed.replaceChildren();
-    await confirmAuthenticator(begun.id, code.value);
-    await back(say("enrolled"));
+    const adjusted = await confirmAuthenticator(begun.id, code.value);
+    await back(adjusted ? say("enrolledAdjusted", adjusted) : say("enrolled"));
   };
   const refused = async (error) => {
     if (error.code === "not-found") return await isConfirmed(begun.id) ? back(say("enrolled")) : showGone(back, again);
     if (error.code !== "proof-invalid") return failed.replaceChildren(explain(error));
     // What cannot be a code is not counted there either.
     if (/^[0-9]{6,8}$/.test(code.value.replaceAll(/[ -]/g, ""))) wrong += 1;
-    failed.replaceChildren(...(await hints(begun, code.value, error.serverSeconds, wrong)));
+    failed.replaceChildren(...(await hints(begun, code.value, error, wrong)));
     return code.select();
   };
   // What is not finished is not left behind: another one could be begun from its image.
@@ -65,9 +65,11 @@ export function showConfirmation(begun, back, again) {
 const isConfirmed = async (id) =>
   (await listAuthenticators().catch(() => [])).some((one) => one.id === id && one.state === "confirmed");
 
-async function hints(begun, code, serverSeconds, wrong) {
+async function hints(begun, code, { serverSeconds, clockOffsetSeconds, appUses }, wrong) {
   const left = Math.max(MOST_WRONG - wrong, 0);
-  const offset = await clockOffset(begun, code, serverSeconds);
+  // The service looks at some minutes only, and without the key this page at nothing.
+  const offset = clockOffsetSeconds ?? (await clockOffset(begun, code, serverSeconds));
+  if (appUses && !offset) return [say("confirmOtherKind", { ...appUses, left })];
   if (offset && Math.abs(offset) >= 2 * begun.period) {
     const time = durationText(Math.abs(offset));
     return [say(offset > 0 ? "clockAhead" : "clockBehind", { time, left })];

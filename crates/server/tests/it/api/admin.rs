@@ -11,13 +11,14 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 /// Every operation, on alice.
-fn operations() -> [String; 5] {
+fn operations() -> [String; 6] {
     [
         format!("PUT {ALICE}"),
         format!("GET {ALICE}"),
         format!("DELETE {ALICE}"),
         format!("POST {ALICE}/unlock"),
         format!("POST {ALICE}/code"),
+        format!("POST {ALICE}/diagnose"),
     ]
 }
 
@@ -164,7 +165,10 @@ async fn what_names_no_account_is_not_found() {
             {
                 continue;
             }
-            let answer = service.administer(&operation, &json!({})).await;
+            // What is wrong with a body comes first.
+            let otp = operation.ends_with("/diagnose").then_some("123456");
+            let body = otp.map_or_else(|| json!({}), |otp| json!({ "otp": otp }));
+            let answer = service.administer(&operation, &body).await;
             assert_eq!((answer.status, answer.code().as_str()), (404, "not-found"), "{operation}");
         }
     }

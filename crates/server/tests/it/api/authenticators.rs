@@ -5,6 +5,7 @@ use super::{OTHER_SECRET, right_proofs, with_everything};
 use crate::harness::service::{SECRET, Service};
 use crate::http::client::Answer;
 use data_encoding::BASE32_NOPAD;
+use einmal_core::otp::Parameters;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -68,9 +69,12 @@ impl Service {
         self.verify_as(subject, &self.code_of(secret, offset), &["totp"]).await
     }
 
-    /// Codes that are wrong for this secret, too.
+    /// Codes that are wrong for this secret, too, at any time near now and in whatever way it is used.
     fn wrong_codes(&self, secret: &str, count: usize) -> Vec<String> {
-        let near: Vec<_> = (-5..=5).map(|offset| self.code_of(secret, offset)).collect();
+        let near: Vec<_> = Parameters::of_apps()
+            .flat_map(|uses| (-20..=20).map(move |offset| (uses, offset)))
+            .map(|(uses, offset)| self.shown_by(secret, uses, offset))
+            .collect();
         (0..20)
             .map(|number| self.wrong_code(number))
             .filter(|code| !near.contains(code))

@@ -4,6 +4,7 @@ use super::growth;
 use crate::harness::service::{Service, VERIFY};
 use crate::http::client::within_patience;
 use crate::http::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, PING, field, frame};
+use einmal_core::otp::{Algorithm, Parameters};
 use serde_json::json;
 
 fn verifications(kind: &str, outcome: &str) -> String {
@@ -129,20 +130,25 @@ async fn waits_and_suspensions_are_counted_when_they_begin() {
 async fn authenticators_are_counted_on_their_way_to_be_live() {
     let service = Service::start().await;
     service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
-    let [begun, confirmed, wrong] = ["begun", "confirmed", "wrong"]
+    let [begun, confirmed, adjusted, wrong] = ["begun", "confirmed", "adjusted", "wrong"]
         .map(|outcome| format!("einmal_authenticators_total{{outcome=\"{outcome}\"}}"));
-    let series = [begun.as_str(), &confirmed, &wrong];
+    let series = [begun.as_str(), &confirmed, &adjusted, &wrong];
     let mut made = None;
     let grown = growth(&service, series, async || made = Some(service.begin("alice").await));
-    assert_eq!(grown.await, [1, 0, 0]);
+    assert_eq!(grown.await, [1, 0, 0, 0]);
     let made = made.unwrap();
     let grown = growth(&service, series, async || drop(service.confirm("alice", &made.id, "no code").await));
-    assert_eq!(grown.await, [0, 0, 1]);
+    assert_eq!(grown.await, [0, 0, 0, 1]);
     let code = service.code_of(&made.secret, 0);
-    for expected in [[0, 1, 0], [0, 0, 0]] {
+    for expected in [[0, 1, 0, 0], [0; 4]] {
         let grown = growth(&service, series, async || drop(service.confirm("alice", &made.id, &code).await));
         assert_eq!(grown.await, expected);
     }
+    let other = service.begin("alice").await;
+    let eight = Parameters::new(Algorithm::Sha1, 8, 30).unwrap();
+    let shown = service.shown_by(&other.secret, eight, 0);
+    let grown = growth(&service, series, async || drop(service.confirm("alice", &other.id, &shown).await));
+    assert_eq!(grown.await, [0, 0, 1, 0]);
 }
 
 #[tokio::test]

@@ -133,21 +133,44 @@ async fn the_first_session_of_the_readme_ends_as_shown() {
     }
 }
 
-/// With the back office that is built in.
+/// The lines of a manual's first console, after which an answer may be shown.
+fn console(name: &str) -> Vec<String> {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    let manual = fs::read_to_string(manual).unwrap();
+    let lines = manual.split_once("```console\n").unwrap().1.split_once("```").unwrap().0;
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// With the back office that is built in: what the line answers, with its head.
+fn administer(dev: &Dev, line: &str) -> String {
+    let token = format!("http://{}/dev/token?client=backoffice&scope=einmal:admin", dev.address);
+    let line = line.strip_prefix("$ curl ").unwrap();
+    assert!(line.contains("http://127.0.0.1:9090/"), "{line}");
+    let line = line.replace("127.0.0.1:9090", &dev.address.to_string());
+    paste(&format!("TOKEN=$(curl -s '{token}'); curl -si {line}"))
+}
+
 #[tokio::test]
 async fn the_lines_of_the_manual_that_administer_accounts_do_so() {
     let dev = Dev::start(&[]).await;
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
-    let manual = fs::read_to_string(manual).unwrap();
-    let lines = manual.split_once("```console\n").unwrap().1.split_once("```").unwrap().0;
-    let token = format!("http://{}/dev/token?client=backoffice&scope=einmal:admin", dev.address);
-    let mut statuses = Vec::new();
-    for line in lines.lines().map(|line| line.strip_prefix("$ curl ").unwrap()) {
-        assert!(line.contains("http://127.0.0.1:9090/"), "{line}");
-        let line = line.replace("127.0.0.1:9090", &dev.address.to_string());
-        statuses.push(status(&format!("TOKEN=$(curl -s '{token}'); curl -i {line}")));
+    let answers = console("OPERATIONS.md").into_iter().map(|line| administer(&dev, &line));
+    let statuses: Vec<_> = answers.map(|answer| answer.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(statuses, ["201", "200", "204", "201", "200", "204"]);
+}
+
+#[tokio::test]
+async fn the_line_of_the_guide_for_support_is_answered_in_the_form_that_is_shown() {
+    let dev = Dev::start(&[]).await;
+    administer(&dev, &console("OPERATIONS.md")[0]);
+    let [line, shown] = &*console("HELP_DESK.md") else { panic!("a line and its answer") };
+    let answer = administer(&dev, line);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let answered: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    let shown: Value = serde_json::from_str(shown).unwrap();
+    for told in [&answered, &shown] {
+        assert_eq!(told["verdict"], "would-be-refused");
+        assert!(told["findings"][0]["reason"].is_string() && told["findings"][0]["text"].is_string());
     }
-    assert_eq!(statuses, [201, 200, 204, 201, 204]);
 }
 
 #[tokio::test]
