@@ -143,4 +143,23 @@ mod tests {
         assert_eq!(Window::around(0, 1, -2), Window { first: 0, last: 1 });
         assert_eq!(Window::around(u64::MAX, 1, 2).steps(), 2);
     }
+
+    #[test]
+    fn of_several_steps_with_one_code_the_nearest_is_found_and_of_two_as_near_the_later() {
+        let totp = Totp::new(Secret::from_bytes(vec![7; 20]).unwrap(), Algorithm::Sha1, 6, 30).unwrap();
+        let mut seen = std::collections::HashMap::new();
+        // Two steps with one code, an even number of steps apart and no more than the search reaches.
+        let (first, second) = (1_000_u64..)
+            .find_map(|step| {
+                let earlier = seen.insert(totp.code_at(step).as_str().to_owned(), step)?;
+                (step - earlier <= 20 && (step - earlier).is_multiple_of(2)).then_some((earlier, step))
+            })
+            .unwrap();
+        let (code, middle) = (totp.code_at(first), first.midpoint(second));
+        assert_eq!(totp.nearest_step(&code, middle, 20), Some(second));
+        assert_eq!(totp.nearest_step(&code, middle - 1, 20), Some(first));
+        assert_eq!(totp.nearest_step(&code, middle + 1, 20), Some(second));
+        assert_eq!(totp.nearest_step(&code, second + 20, 20), Some(second));
+        assert_eq!(totp.nearest_step(&code, second + 21, 20), None);
+    }
 }

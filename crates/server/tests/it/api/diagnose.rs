@@ -4,6 +4,7 @@
 use super::{OTHER_SECRET, issued, with_everything};
 use crate::harness::back_office::{ADMIN, ALICE};
 use crate::harness::log::Log;
+use crate::harness::postgres::PostgresServer;
 use crate::harness::service::{SECRET, Service};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::{Answer, Client};
@@ -157,17 +158,32 @@ async fn it_is_told_five_times_in_ten_minutes_over_two_services_and_a_restart() 
     assert_eq!(service.diagnose(&service.code(0), &[]).await.status, 200);
 }
 
-#[tokio::test]
-async fn of_many_diagnoses_at_once_five_are_told() {
-    let service = administered().await;
-    let (address, token) = (service.running.management_address, service.admin_token(&json!({})));
-    let mut asked = JoinSet::new();
-    for _ in 0..20 {
-        asked.spawn(diagnosed_by(address, token.clone(), service.wrong_code(0)));
+/// Twenty at once, at one service after the other.
+async fn five_are_told(service: &Service, addresses: &[SocketAddr]) {
+    let (token, mut asked) = (service.admin_token(&json!({})), JoinSet::new());
+    for address in addresses.iter().cycle().take(20) {
+        asked.spawn(diagnosed_by(*address, token.clone(), service.wrong_code(0)));
     }
     let mut statuses: Vec<_> = asked.join_all().await.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [[200; 5].as_slice(), &[429; 15]].concat());
+}
+
+#[tokio::test]
+async fn of_many_diagnoses_at_once_five_are_told() {
+    let service = administered().await;
+    let beside = service.start_beside().await;
+    five_are_told(&service, &[service.running.management_address, beside.management_address]).await;
+}
+
+#[tokio::test]
+async fn of_many_diagnoses_at_once_on_postgres_five_are_told() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let settings = format!("{ADMIN}\n{}", server.database().section());
+    let service = Service::start_with(&settings).await;
+    service.provision_device("alice").await;
+    let beside = service.start_beside().await;
+    five_are_told(&service, &[service.running.management_address, beside.management_address]).await;
 }
 
 #[tokio::test]
