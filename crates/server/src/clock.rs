@@ -18,7 +18,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// For the spans of traces alone: nothing may be decided by it.
+/// For the spans of traces and the lines of events alone: nothing may be decided by it.
 #[expect(clippy::disallowed_methods, reason = "this is the place")]
 pub fn unix_nanos() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -4,6 +4,7 @@ use crate::accounts::{Accounts, IssuerNames};
 use crate::auth::AdministratorSettings;
 use crate::auth::caller::VerifyToken;
 use crate::clock::Clock;
+use crate::events::Events;
 use crate::http::Shutdown;
 use crate::mail::Mailer;
 use crate::trace::Tracer;
@@ -35,4 +36,5 @@ pub struct Context {
     /// Throttled attempts are answered 429, and not as wrong ones.
     pub says_throttled: bool,
     pub tracer: Tracer,
+    pub events: Events,
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod dev;
 pub mod entropy;
+pub mod events;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod http;

@@ -1,24 +1,36 @@
-//! What SIGHUP reads again while the service goes on. What is not right is logged, and the old stays in use.
+//! What SIGHUP reads and opens again while the service goes on. What is not right is logged, and the old stays in use.
 
+use crate::events::Reopening;
 use crate::http::Tls;
 use std::io;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// From now on, for the rest of the process: SIGHUP does not end it, with nothing to read again either. Needs a
-/// running runtime.
-pub fn at_sighup(tls: Option<Arc<Tls>>) -> io::Result<()> {
-    let mut hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            if let Some(tls) = tls.clone() {
-                reload(tls).await;
-            } else {
-                tracing::info!("SIGHUP: there is nothing to read again");
-            }
+/// From when it is caught, for the rest of the process: SIGHUP does not end it, with nothing to read again either.
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Needs a running runtime.
+    pub fn catch() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    pub fn obey(self, tls: Option<Arc<Tls>>, events: Option<Reopening>) {
+        tokio::spawn(obey(self.0, tls, events));
+    }
+}
+
+async fn obey(mut hangups: Signal, tls: Option<Arc<Tls>>, events: Option<Reopening>) {
+    while hangups.recv().await.is_some() {
+        if let Some(events) = &events {
+            events.ask();
         }
-    });
-    Ok(())
+        if let Some(tls) = tls.clone() {
+            reload(tls).await;
+        } else if events.is_none() {
+            tracing::info!("SIGHUP: there is nothing to read again");
+        }
+    }
 }
 
 async fn reload(tls: Arc<Tls>) {

@@ -12,10 +12,11 @@ use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Context;
+use crate::events::{Ending, Events, Output};
 use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
 use crate::mail::{MailSetupError, Mailer};
 use crate::page;
-use crate::reload;
+use crate::reload::Hangups;
 use crate::store::{self, Fence};
 use crate::trace::{self, Tracer};
 use axum::Router;
@@ -48,6 +49,8 @@ pub enum StartError {
     Traces(reqwest::Error),
     #[error(transparent)]
     Mail(#[from] MailSetupError),
+    #[error("events.output: {path} cannot be opened: {error}")]
+    Events { path: String, error: io::Error },
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     #[error("SIGHUP cannot be caught: {0}")]
@@ -63,7 +66,8 @@ pub struct Running {
     pub shutdown: Shutdown,
     listeners: JoinSet<()>,
     exporter: Option<JoinHandle<()>>,
-    /// Dropped last: the store finishes what it has taken.
+    events: Ending,
+    /// Dropped last but for the events: the store finishes what it has taken.
     accounts: Accounts,
 }
 
@@ -79,6 +83,8 @@ impl Running {
             // A collector that does not answer must not hold the end up.
             let _ = timeout(trace::FLUSH, exporter).await;
         }
+        drop(self.accounts);
+        self.events.wait().await;
     }
 }
 
@@ -92,13 +98,21 @@ pub async fn start(
     let mail = config.mail.clone();
     let mailer = mail.map(|mail| Mailer::over_smtp(mail, config.totp_issuer_label.clone())).transpose()?;
     let tls = config.http.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
-    reload::at_sighup(tls.clone()).map_err(StartError::Signal)?;
+    let hangups = Hangups::catch().map_err(StartError::Signal)?;
     let sealing = Arc::clone(&entropy);
     let accounts = open_accounts(&config.store, &config.keyring, Purpose::Service, sealing).await?;
+    let events = open_events(config.events.as_ref(), &accounts)?;
+    hangups.obey(tls.clone(), events.reopening());
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
-    let parts = Parts { config, clock, entropy, accounts, mailer, listener, tls, shutdown };
+    let parts = Parts { config, clock, entropy, accounts, events, mailer, listener, tls, shutdown };
     parts.start(Vec::new(), Some(management), |router| router).await
+}
+
+fn open_events(output: Option<&Output>, accounts: &Accounts) -> Result<Events, StartError> {
+    let events = Events::open(output, accounts.metrics().events.clone());
+    let path = || output.map(ToString::to_string).unwrap_or_default();
+    events.map_err(|error| StartError::Events { path: path(), error })
 }
 
 /// What a running service is made of.
@@ -107,6 +121,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub accounts: Accounts,
+    pub events: Events,
     pub mailer: Option<Mailer>,
     pub listener: TcpListener,
     pub tls: Option<Arc<Tls>>,
@@ -122,7 +137,9 @@ impl Parts {
         management: Option<TcpListener>,
         wrap: impl FnOnce(Router) -> Router,
     ) -> Result<Running, StartError> {
-        let Self { config, clock, entropy, accounts, mailer, listener, tls, shutdown } = self;
+        let Self { config, clock, entropy, accounts, events, mailer, listener, tls, shutdown } = self;
+        let written = events.ending();
+        accounts.keyring().report_to(events.clone());
         let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
         let metrics = Arc::clone(accounts.metrics());
         let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
@@ -148,6 +165,7 @@ impl Parts {
             login_enabled: config.login_enabled,
             says_throttled: config.throttle_status == 429,
             tracer: Tracer::new(exporter),
+            events,
         });
 
         let mut routes = router::routes();
@@ -184,7 +202,8 @@ impl Parts {
             return Err(error.into());
         }
         spawn_refresh(verifier, shutdown.clone());
-        Ok(Running { address, management_address, shutdown, listeners, exporter: exporting, accounts })
+        let (exporter, events) = (exporting, written);
+        Ok(Running { address, management_address, shutdown, listeners, exporter, events, accounts })
     }
 }
 

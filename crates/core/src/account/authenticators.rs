@@ -2,7 +2,7 @@
 
 use super::near_miss::NearMiss;
 use super::probe::Probed;
-use super::{Account, Credential, OtpTypes, Progress};
+use super::{Account, Credential, HistoryKind, OtpTypes, Progress};
 use crate::Timestamp;
 use crate::otp::{Code, Parameters, Totp};
 use crate::policy::Policy;
@@ -57,6 +57,7 @@ impl Account {
         let credential = Credential { id, label, created_at: now, totp, progress: Progress::default() };
         self.forget_dead_authenticators(now);
         self.pending_authenticators.push(PendingAuthenticator { credential, failures: 0 });
+        self.history.add(HistoryKind::AuthenticatorBegun, Some(id), now);
     }
 
     /// Those that may still be confirmed.
@@ -105,6 +106,7 @@ impl Account {
                 pending.failures = pending.failures.saturating_add(1);
                 if pending.failures >= Policy::PENDING_FAILURES {
                     self.pending_authenticators.remove(place);
+                    self.history.add(HistoryKind::AuthenticatorDropped, Some(id), now);
                 }
                 return if let Probed::Near(near) = probed {
                     Confirmation::NearMiss(near)
@@ -119,6 +121,7 @@ impl Account {
         self.unite_progress();
         // A code is a success once, whatever it is used for.
         self.spend_everywhere(code, OtpTypes::NONE, now, policy);
+        self.history.add(HistoryKind::AuthenticatorConfirmed, Some(id), now);
         confirmation
     }
 
@@ -145,7 +148,11 @@ impl Account {
         let before = self.authenticators.len() + self.pending_authenticators.len();
         self.authenticators.retain(|credential| credential.id != id);
         self.pending_authenticators.retain(|pending| pending.credential.id != id);
-        self.authenticators.len() + self.pending_authenticators.len() < before
+        let is_gone = self.authenticators.len() + self.pending_authenticators.len() < before;
+        if is_gone {
+            self.history.add(HistoryKind::AuthenticatorDeleted, Some(id), now);
+        }
+        is_gone
     }
 
     /// Wherever one is changed, so that a secret which nobody wanted does not stay in the store.

@@ -1,6 +1,6 @@
 //! Codes that the server made: created on demand (`account`) or mailed (`login`).
 
-use super::Account;
+use super::{Account, HistoryKind};
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::Policy;
@@ -29,14 +29,16 @@ impl Account {
     pub fn issue_account_code(&mut self, code: Code, now: Timestamp, policy: &Policy) -> Timestamp {
         let expires_at = now.plus_seconds(policy.account_code_ttl_seconds);
         self.account_code = Some(IssuedCode::new(code, expires_at));
+        self.history.add(HistoryKind::CodeCreated, None, now);
         expires_at
     }
 
-    /// Puts a new `login` code in the place of an earlier one. Returns when it expires. A wait stays on: whoever
+    /// Puts a new `login` code, which support tells, in the place of an earlier one. Returns when it expires. A wait stays on: whoever
     /// guesses must not be let on by making support issue a code.
     pub fn issue_login_code(&mut self, code: Code, now: Timestamp, policy: &Policy) -> Timestamp {
         let expires_at = now.plus_seconds(policy.login_code_ttl_seconds);
         self.login_code = Some(IssuedCode::new(code, expires_at));
+        self.history.add(HistoryKind::CodeTold, None, now);
         expires_at
     }
 }

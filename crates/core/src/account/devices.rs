@@ -1,6 +1,6 @@
 //! TOTP secrets that mobile apps and cars hold (`device-totp`): enrolled, named, deleted.
 
-use super::{Account, Credential, Progress};
+use super::{Account, Credential, HistoryKind, Progress};
 use crate::Timestamp;
 use crate::otp::Totp;
 use crate::policy::Policy;
@@ -22,11 +22,13 @@ impl Account {
     pub fn enrol_device(&mut self, id: Uuid, totp: Totp, now: Timestamp) {
         let place = self.devices.iter().position(|device| device.id == id);
         let earlier = place.map(|place| self.devices.remove(place));
+        let kind = if earlier.is_some() { HistoryKind::DeviceReplaced } else { HistoryKind::DeviceEnrolled };
         let label = earlier.and_then(|device| device.label.clone());
         self.forget_enrolment_of(id);
         let device = Credential { id, label, created_at: now, totp, progress: Progress::default() };
         self.devices.insert(place.unwrap_or(self.devices.len()), device);
         self.unite_progress();
+        self.history.add(kind, Some(id), now);
     }
 
     /// `None` if there is no such device.
@@ -37,11 +39,15 @@ impl Account {
     }
 
     /// `false` if there was none.
-    pub fn delete_device(&mut self, id: Uuid) -> bool {
+    pub fn delete_device(&mut self, id: Uuid, now: Timestamp) -> bool {
         self.forget_enrolment_of(id);
         let before = self.devices.len();
         self.devices.retain(|device| device.id != id);
-        self.devices.len() < before
+        let is_gone = self.devices.len() < before;
+        if is_gone {
+            self.history.add(HistoryKind::DeviceDeleted, Some(id), now);
+        }
+        is_gone
     }
 
     /// Whether somebody who has just registered may enrol the first secret with nothing to prove it by. `registered_at` by

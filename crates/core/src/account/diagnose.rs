@@ -7,7 +7,7 @@ pub use finding::{About, Enrolled, Finding, Reason};
 
 use super::caps::{self, DAY, TEN_MINUTES};
 use super::credential::Match;
-use super::{Account, CodeState, Credential, IssuedCode, OtpType, OtpTypes, Verification, Wait};
+use super::{Account, CodeState, Credential, HistoryKind, IssuedCode, OtpType, OtpTypes, Verification, Wait};
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::{MAX_DRIFT_STEPS, Policy};
@@ -50,6 +50,7 @@ impl Account {
             return Diagnosed::TooOften(wait);
         }
         self.diagnosed_at.push(now);
+        self.history.add(HistoryKind::Diagnosed, None, now);
         Diagnosed::Told(self.diagnosis(code, wanted, now, policy))
     }
 

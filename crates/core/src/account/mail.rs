@@ -3,7 +3,7 @@
 //! mail leaves no code behind, and a crash in between leaves a place that is free again after a while.
 
 use super::caps::{self, DAY, HOUR};
-use super::{Account, CodeState, IssuedCode, Wait};
+use super::{Account, CodeState, HistoryKind, IssuedCode, Wait};
 use crate::Timestamp;
 use crate::otp::Code;
 use crate::policy::Policy;
@@ -100,6 +100,7 @@ impl Account {
         }
         self.mailing.last = Some(mail.id);
         self.mailing.sent_at.push(since);
+        self.history.add(HistoryKind::CodeMailed, None, since);
         true
     }
 

@@ -6,6 +6,7 @@ mod codes;
 mod credential;
 mod devices;
 mod diagnose;
+mod history;
 mod id;
 mod idempotency;
 mod mail;
@@ -24,6 +25,7 @@ pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator}
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
 pub use diagnose::{About, Diagnosed, Diagnosis, Enrolled, Finding, Reason};
+pub use history::{History, HistoryEntry, HistoryKind};
 pub use id::AccountId;
 pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};
 pub use mail::{MailOutcome, MailReservation, Mailing, ReservedMail, Sending};
@@ -67,6 +69,7 @@ pub struct Account {
     pub accepted_changes: AcceptedRequests,
     /// When support asked what was wrong with a code, within the last day, the latest at the end.
     pub diagnosed_at: Vec<Timestamp>,
+    pub history: History,
 }
 
 /// A PIN's or password's hash in PHC or modular-crypt form. Core keeps it; hashing is slow work, done elsewhere.

@@ -48,6 +48,10 @@ impl OtpTypes {
         self.0 & (1 << kind as u8) != 0
     }
 
+    pub fn iter(self) -> impl Iterator<Item = OtpType> + Clone {
+        OtpType::ALL.into_iter().filter(move |kind| self.contains(*kind))
+    }
+
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,12 +1,14 @@
 //! What makes a PIN acceptable. 9,340 of the 10,000 are.
 
-use super::{Account, StoredHash};
+use super::{Account, HistoryKind, StoredHash};
+use crate::Timestamp;
 
 impl Account {
     /// A new PIN lives, whatever the one before it died of.
-    pub fn set_pin(&mut self, hash: StoredHash) {
+    pub fn set_pin(&mut self, hash: StoredHash, now: Timestamp) {
         self.pin = Some(hash);
         self.pin_throttle.clear();
+        self.history.add(HistoryKind::PinSet, None, now);
     }
 }
 

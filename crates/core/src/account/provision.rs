@@ -1,11 +1,13 @@
 //! What an operator puts into a store: alone, or in the place of an account that exists.
 
-use super::{Account, Credential, Progress};
+use super::{Account, Credential, HistoryKind, Progress};
+use crate::Timestamp;
 
 impl Account {
     /// Takes over from `existing` what must outlive a replacement: last steps and budgets of unchanged secrets,
-    /// waits, and how much was mailed and diagnosed. A step never goes back, so that no code is good twice.
-    pub fn inherit(&mut self, existing: &Self) {
+    /// waits, how much was mailed and diagnosed, and what was done to it. A step never goes back, so that no code is good
+    /// twice.
+    pub fn inherit(&mut self, existing: &Self, now: Timestamp) {
         for (_, credential) in self.credentials_mut() {
             for (_, old) in existing.credentials().filter(|(_, old)| old.totp == credential.totp) {
                 credential.progress = credential.progress.united_with(&old.progress);
@@ -21,6 +23,8 @@ impl Account {
         if self.pin == existing.pin {
             self.pin_throttle = existing.pin_throttle.clone();
         }
+        self.history = existing.history.clone();
+        self.history.add(HistoryKind::AccountReplaced, None, now);
     }
 
     /// A secret that is enrolled twice is one secret, with one progress: or else a step that is spent here could be

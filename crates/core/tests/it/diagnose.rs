@@ -121,7 +121,7 @@ fn a_suspended_secret_and_a_type_that_was_not_asked_for_are_told_together() {
     let diagnosis = told(&account, &code, OtpTypes::NONE.with(OtpType::Totp), NOON);
     let both: Vec<_> = diagnosis.findings.into_iter().map(|finding| finding.reason).collect();
     assert_eq!(both, [Reason::Suspended, Reason::TypeNotAskedFor]);
-    account.unlock();
+    account.unlock(NOON);
     assert_eq!(reasons(&account, &code), [Reason::Right]);
     // A secret that is enrolled as two types is asked for as either.
     account.authenticators = account.devices.clone();
@@ -224,8 +224,8 @@ fn neither_a_replacement_nor_an_unlock_nor_a_clock_that_goes_back_gives_more_of_
         assert_eq!(wait(&mut account, NOON), None);
     }
     let mut replaced = with_device(1);
-    replaced.inherit(&account);
-    replaced.unlock();
+    replaced.inherit(&account, NOON);
+    replaced.unlock(NOON);
     assert_eq!(wait(&mut replaced, NOON), Some(600));
     let earlier = Timestamp::from_seconds(NOON.seconds() - 100_000);
     assert_eq!(wait(&mut account, earlier), Some(600), "nor does one keep them away for longer");

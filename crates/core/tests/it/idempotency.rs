@@ -41,7 +41,7 @@ fn a_replacement_of_the_account_keeps_what_was_verified_and_forgets_what_may_be_
     verify(&mut account, request(1, 1), &code, NOON);
     account.remember_change(request(2, 2), NOON, Some(Uuid::from_u128(1)));
     let mut successor = crate::build::with_device(1);
-    successor.inherit(&account);
+    successor.inherit(&account, NOON);
     assert_eq!(verify(&mut successor, request(1, 1), &code, NOON), Keyed::Repeated);
     assert_eq!(successor.earlier_change(&request(2, 2), NOON), Earlier::Nothing);
 }
@@ -51,7 +51,7 @@ fn a_device_that_is_deleted_or_replaced_takes_its_request_with_it() {
     let mut account = crate::build::with_device(1);
     let device = account.devices[0].clone();
     for gone in [
-        |account: &mut Account| assert!(account.delete_device(Uuid::from_u128(1))),
+        |account: &mut Account| assert!(account.delete_device(Uuid::from_u128(1), NOON)),
         |account: &mut Account| {
             let totp = account.devices[0].totp.clone();
             account.enrol_device(Uuid::from_u128(1), totp, NOON);

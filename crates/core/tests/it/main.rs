@@ -5,6 +5,7 @@ mod attacker;
 mod authenticators;
 mod build;
 mod diagnose;
+mod history;
 mod idempotency;
 mod mail;
 mod probe;

@@ -78,7 +78,7 @@ fn a_pin_dies_of_five_failures_however_many_are_free_and_does_not_come_back() {
     let Reservation::Granted(reserved) = account.reserve(ProofKind::Pin, NOON, &policy) else { panic!() };
     assert!(reserved.hash.is_none(), "nothing to compare with: as if none were set");
     assert!(!account.settle(&reserved, None, &policy));
-    account.unlock();
+    account.unlock(NOON);
     assert!(!account.has_live_pin());
 }
 

@@ -234,7 +234,7 @@ fn a_replacement_keeps_last_steps_and_waits_of_unchanged_secrets() {
     }
     let mut replacement = with_device(1);
     replacement.devices.push(credential(2, 6));
-    replacement.inherit(&account);
+    replacement.inherit(&account, NOON);
     assert_eq!(verify(&mut replacement, &right, DEVICE, NOON), Verification::Throttled(Wait { seconds: 30 }));
     let later = NOON.plus_seconds(30);
     assert_eq!(verify(&mut replacement, &right, DEVICE, later), REPLAYED);
@@ -249,7 +249,7 @@ fn a_replacement_gives_no_second_budget_to_a_secret_that_was_enrolled_twice() {
     account.devices[0].progress.failures = 99;
     account.devices[0].progress.guess_units = 29_700;
     let mut replacement = with_device(1);
-    replacement.inherit(&account);
+    replacement.inherit(&account, NOON);
     assert_eq!(replacement.devices[0].progress.failures, 99);
     assert_eq!(replacement.devices[0].progress.guess_units, 29_700);
 }
@@ -279,7 +279,7 @@ fn an_unlock_lifts_waits_and_suspensions_and_brings_nothing_back_that_was_spent(
     account.devices[0].progress.failures = 100;
     account.pin_throttle.failures = Policy::PIN_FAILURES;
 
-    account.unlock();
+    account.unlock(NOON);
     assert!(!account.devices[0].is_suspended(NOON, &policy));
     assert_eq!(verify(&mut account, &spent, DEVICE, NOON), REPLAYED);
     let next = code_of(&account.devices[0], NOON, 1);

@@ -7,6 +7,7 @@ use super::password_hash::{Crowded, HashPool, Place};
 use super::seal::SealError;
 use super::turns::Turns;
 use super::update::UpdateError;
+use crate::events::Reporter;
 use crate::metrics::{Metrics, Stage};
 use crate::store::{SealedAccount, Store, StoreError, SwapOutcome, claim_property};
 use einmal_core::Entropy;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Accounts {
     pub(super) inner: Arc<Inner>,
+    pub(super) reporter: Reporter,
 }
 
 pub(super) struct Inner {
@@ -80,7 +82,13 @@ impl Accounts {
         let (turns, hashing, mailings) = (Arc::default(), HashPool::default(), Mailings::default());
         let means = Arc::new(Means { keyring, entropy, metrics });
         let inner = Inner { store, means, _following: following, turns, hashing, mailings };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), reporter: Reporter::default() })
+    }
+
+    /// The same accounts, for one request: what comes of it is told by `reporter`.
+    #[must_use]
+    pub fn reporting(&self, reporter: &Reporter) -> Self {
+        Self { inner: Arc::clone(&self.inner), reporter: reporter.clone() }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {

@@ -5,6 +5,8 @@ use super::access::Accounts;
 use super::outcome::Done;
 use super::seal::SealError;
 use super::update::UpdateError;
+use crate::events::Event;
+use crate::metrics::Attempts;
 use crate::store::SealedAccount;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, Diagnosed, OtpTypes};
@@ -19,13 +21,28 @@ impl Accounts {
         id: AccountId,
         change: impl Fn(&mut Account) -> T + Send + Sync + 'static,
     ) -> Result<Option<T>, UpdateError> {
-        let changed = self.update(id, move |account| Done(change(account)));
+        self.change_counted(id, change, |_, _| {}).await
+    }
+
+    /// The same, and `count` is told what came of it where there is an account, also if the caller has gone.
+    pub async fn change_counted<T: Send + 'static>(
+        &self,
+        id: AccountId,
+        change: impl Fn(&mut Account) -> T + Send + Sync + 'static,
+        count: impl FnOnce(&Attempts, &T) + Send + 'static,
+    ) -> Result<Option<T>, UpdateError> {
+        let count = move |attempts: &Attempts, changed: Option<&Done<T>>| {
+            if let Some(Done(changed)) = changed {
+                count(attempts, changed);
+            }
+        };
+        let changed = self.update_counted(id, move |account| Done(change(account)), count);
         Ok(changed.await?.map(|Done(changed)| changed))
     }
 
     /// Lifts waits and suspensions; `None` if there is no account.
-    pub async fn unlock(&self, id: AccountId) -> Result<Option<()>, UpdateError> {
-        self.change(id, Account::unlock).await
+    pub async fn unlock(&self, id: AccountId, now: Timestamp) -> Result<Option<()>, UpdateError> {
+        self.change(id, move |account| account.unlock(now)).await
     }
 
     /// Puts `code` in the place of an earlier `login` code, and tells when it expires; `None` if there is no account.
@@ -83,6 +100,10 @@ impl Accounts {
     /// Erases the account; `false` if there was none. Nothing of it is read, so that what is damaged can be erased,
     /// too. An attempt that is under way finds no account when it swaps.
     pub async fn delete(&self, id: &AccountId) -> Result<bool, UpdateError> {
-        Ok(self.store().delete(id.clone()).await?)
+        let was_there = self.store().delete(id.clone()).await?;
+        if was_there {
+            self.reporter.tell(Event::AccountDeleted);
+        }
+        Ok(was_there)
     }
 }

@@ -3,6 +3,7 @@
 
 use super::password_hash::{Place, hash_argon2id};
 use super::{Accounts, Outcome, UpdateError};
+use crate::metrics::Attempts;
 use crate::trace;
 use einmal_core::Timestamp;
 use einmal_core::account::{
@@ -80,24 +81,26 @@ impl Accounts {
         policy: Arc<Policy>,
     ) -> Result<PinChange, UpdateError> {
         let place = self.enter_hashing()?;
-        let attempts = &self.metrics().attempts;
         for _ in 0..Self::MAX_ROUNDS {
             let mut seen = self.read(&id).await?;
             let is_good = seen.as_mut().is_some_and(|account| is_good(account, &new, now, &policy));
             let hash = if is_good { Some(self.hash_pin(&new.pin, &place).await?) } else { None };
             let (new, policy) = (new.clone(), Arc::clone(&policy));
             let attempt = move |account: &mut Account| attempt(account, &new, hash.as_ref(), now, &policy);
-            match self.update(id.clone(), attempt).await? {
-                Some(Attempted::Looked(change, verdict)) => {
-                    attempts.decided(OtpTypes::ALL, Some(&verdict));
-                    return Ok(change);
-                }
-                Some(Attempted::Known(change)) => return Ok(change),
+            let reporter = self.reporter.clone();
+            let count = move |attempts: &Attempts, attempted: Option<&Attempted>| {
+                let verdict = match attempted {
+                    Some(Attempted::Looked(_, verdict)) => Some(verdict),
+                    Some(Attempted::Known(_) | Attempted::NotHashed) => return,
+                    None => None,
+                };
+                attempts.decided(OtpTypes::ALL, verdict);
+                reporter.decided(OtpTypes::ALL, verdict);
+            };
+            match self.update_counted(id.clone(), attempt, count).await? {
+                Some(Attempted::Looked(change, _) | Attempted::Known(change)) => return Ok(change),
                 Some(Attempted::NotHashed) => {}
-                None => {
-                    attempts.decided(OtpTypes::ALL, None);
-                    return Ok(PinChange::UnknownAccount);
-                }
+                None => return Ok(PinChange::UnknownAccount),
             }
         }
         Err(UpdateError::Contended)
@@ -132,7 +135,7 @@ fn attempt(
     let verdict = tried.verify_telling(&new.code, OtpTypes::ALL, now, policy);
     let change = match (verdict.verification, hash) {
         (Verification::Accepted, Some(hash)) => {
-            tried.set_pin(hash.clone());
+            tried.set_pin(hash.clone(), now);
             if let Some(keyed) = new.keyed {
                 tried.remember_change(keyed, now, None);
             }

@@ -4,8 +4,8 @@
 use super::export::rfc_3339;
 use einmal_core::Timestamp;
 use einmal_core::account::{
-    Account, AccountId, CodeState, Credential, IssuedCode, OtpType, PendingAuthenticator, StoredHash,
-    Throttle,
+    Account, AccountId, CodeState, Credential, HistoryEntry, IssuedCode, OtpType, PendingAuthenticator,
+    StoredHash, Throttle,
 };
 use einmal_core::policy::Policy;
 use serde::Serialize;
@@ -29,6 +29,8 @@ pub struct Description<'a> {
     pub codes: Vec<CodeDescription>,
     /// Of wrong codes, PINs and passwords.
     pub failures: Failures,
+    /// What was done to it, the latest first.
+    pub history: Vec<HistoryDescription>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -100,6 +102,17 @@ pub struct FailureCount {
     pub wait_seconds: Option<u64>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryDescription {
+    pub event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The device or authenticator that it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
 impl<'a> Description<'a> {
     pub fn of(id: &'a AccountId, account: &'a Account, now: Timestamp, policy: &Policy) -> Self {
         let credentials = |credentials: &'a [Credential]| {
@@ -126,6 +139,7 @@ impl<'a> Description<'a> {
                 pin: FailureCount::of(&account.pin_throttle, now, policy),
                 password: FailureCount::of(&account.password_throttle, now, policy),
             },
+            history: account.history.latest_first().map(HistoryDescription::of).collect(),
         }
     }
 }
@@ -186,5 +200,12 @@ impl FailureCount {
         // To ask for a wait corrects it, and this is only a look.
         let wait = throttle.clone().wait(now, policy);
         Self { count: throttle.failures, wait_seconds: wait.map(|wait| wait.seconds) }
+    }
+}
+
+impl HistoryDescription {
+    fn of(entry: &HistoryEntry) -> Self {
+        let credential = entry.credential.map(|id| id.to_string());
+        Self { event: entry.kind.name(), at: rfc_3339(entry.at), credential }
     }
 }

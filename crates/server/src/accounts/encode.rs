@@ -2,11 +2,13 @@
 //! when something is issued or enrolled. Only the files in here know which member is in which.
 //!
 //! The first byte is the version of the encoding. What a version has never changes: version 2 is version 1 and what was
-//! added after it, version 3 (of the vault alone) is version 2 and what was added after that. Each is written only where
-//! there is something of it, so that what the server of yesterday can read it goes on reading.
+//! added after it, version 3 (of the vault alone) is version 2 and when the account was diagnosed, version 4 (likewise) is
+//! version 3 and the history. Each is written only where there is something of it, so that what the server of yesterday can
+//! read it goes on reading.
 
 mod diagnoses;
 mod guard;
+mod history;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -15,7 +17,7 @@ mod vault;
 use super::seal::SealError;
 use crate::store::Version;
 use diagnoses::DiagnosesAddition;
-use einmal_core::account::Account;
+use einmal_core::account::{Account, History};
 use guard::{Guard, GuardAddition};
 use postcard::experimental::serialized_size as size;
 use serde::Serialize;
@@ -26,6 +28,7 @@ use zeroize::Zeroizing;
 const FIRST: u8 = 1;
 const WITH_ADDITION: u8 = 2;
 const WITH_DIAGNOSES: u8 = 3;
+const WITH_HISTORY: u8 = 4;
 
 pub(super) struct Encoded {
     pub(super) guard: Zeroizing<Vec<u8>>,
@@ -33,25 +36,27 @@ pub(super) struct Encoded {
 }
 
 pub(super) fn encode_vault(account: &Account) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    to_bytes(&Vault::of(account), &VaultAddition::of(account), &DiagnosesAddition::of(account))
+    let diagnoses = DiagnosesAddition::of(account);
+    to_bytes(&Vault::of(account), &VaultAddition::of(account), &diagnoses, &account.history)
 }
 
 pub(super) fn encode_guard(account: &Account, vault: Version) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    to_bytes(&Guard::of(account, vault), &GuardAddition::of(account), &())
+    to_bytes(&Guard::of(account, vault), &GuardAddition::of(account), &(), &History::default())
 }
 
 /// The account, and the version of the vault that the guard was written for.
 pub(super) fn decode(encoded: &Encoded) -> Result<(Account, Version), SealError> {
-    let guard = from_bytes(&encoded.guard, WITH_ADDITION)?;
-    let (guard, guard_addition, ()): (Guard, GuardAddition, ()) = guard;
-    let vault = from_bytes(&encoded.vault, WITH_DIAGNOSES)?;
-    let (vault, vault_addition, diagnoses): (Vault, VaultAddition, DiagnosesAddition) = vault;
-    let version = guard.vault_version();
-    let mut account = vault.into_account()?;
-    vault_addition.add_to(&mut account)?;
-    diagnoses.add_to(&mut account);
-    guard.apply_to(&mut account).ok_or(SealError::Encoding)?;
-    guard_addition.apply_to(&mut account).ok_or(SealError::Encoding)?;
+    let guard: Parts<'_, Guard, GuardAddition, ()> = from_bytes(&encoded.guard, WITH_ADDITION)?;
+    let vault: Parts<'_, Vault, VaultAddition, DiagnosesAddition> = from_bytes(&encoded.vault, WITH_HISTORY)?;
+    let version = guard.first.vault_version();
+    let mut account = vault.first.into_account()?;
+    vault.second.add_to(&mut account)?;
+    vault.third.add_to(&mut account);
+    if let Some(history) = vault.history {
+        account.history = history::read(history).ok_or(SealError::Encoding)?;
+    }
+    guard.first.apply_to(&mut account).ok_or(SealError::Encoding)?;
+    guard.second.apply_to(&mut account).ok_or(SealError::Encoding)?;
     Ok((account, version))
 }
 
@@ -68,14 +73,16 @@ fn to_bytes<T: Serialize>(
     first: &T,
     second: &impl Addition,
     third: &impl Addition,
+    history: &History,
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let version = match (second.is_in_use(), third.is_in_use()) {
-        (_, true) => WITH_DIAGNOSES,
-        (true, false) => WITH_ADDITION,
-        (false, false) => FIRST,
+    let version = match (second.is_in_use(), third.is_in_use(), history.0.is_empty()) {
+        (_, _, false) => WITH_HISTORY,
+        (_, true, true) => WITH_DIAGNOSES,
+        (true, false, true) => WITH_ADDITION,
+        (false, false, true) => FIRST,
     };
     let write = || -> Result<_, postcard::Error> {
-        let size_of_all = 1 + size(first)? + size(second)? + size(third)?;
+        let size_of_all = 1 + size(first)? + size(second)? + size(third)? + history::size(history);
         // All the room at once: a buffer that moves while it grows would leave copies of secrets behind.
         let mut bytes = Vec::with_capacity(size_of_all);
         bytes.push(version);
@@ -86,16 +93,28 @@ fn to_bytes<T: Serialize>(
         if version >= WITH_DIAGNOSES {
             bytes = postcard::to_extend(third, bytes)?;
         }
+        if version >= WITH_HISTORY {
+            history::write(history, &mut bytes);
+        }
         Ok(Zeroizing::new(bytes))
     };
     write().map_err(|_| SealError::Encoding)
+}
+
+/// What versions have added to each other.
+struct Parts<'a, T, A, B> {
+    first: T,
+    second: A,
+    third: B,
+    /// Its bytes, if there is one.
+    history: Option<&'a [u8]>,
 }
 
 /// `newest`: of the versions that this part has.
 fn from_bytes<T: DeserializeOwned, A: Addition, B: Addition>(
     bytes: &[u8],
     newest: u8,
-) -> Result<(T, A, B), SealError> {
+) -> Result<Parts<'_, T, A, B>, SealError> {
     let (version, rest) = bytes.split_first().ok_or(SealError::Encoding)?;
     if *version > newest || *version < FIRST {
         return Err(SealError::NewerEncoding(*version));
@@ -103,7 +122,12 @@ fn from_bytes<T: DeserializeOwned, A: Addition, B: Addition>(
     let (first, rest) = take(rest)?;
     let (second, rest) = if *version >= WITH_ADDITION { take(rest)? } else { (A::default(), rest) };
     let (third, rest) = if *version >= WITH_DIAGNOSES { take(rest)? } else { (B::default(), rest) };
-    if rest.is_empty() { Ok((first, second, third)) } else { Err(SealError::Encoding) }
+    let history = match *version {
+        WITH_HISTORY => Some(rest),
+        _ if rest.is_empty() => None,
+        _ => return Err(SealError::Encoding),
+    };
+    Ok(Parts { first, second, third, history })
 }
 
 fn take<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), SealError> {

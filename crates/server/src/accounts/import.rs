@@ -167,8 +167,8 @@ impl Import<'_> {
                         under_way.clear();
                     }
                     under_way.insert(provisioned.id.clone());
-                    let accounts = accounts.clone();
-                    replacements.spawn(async move { accounts.put(provisioned).await });
+                    let (accounts, now) = (accounts.clone(), self.now);
+                    replacements.spawn(async move { accounts.put(provisioned, now).await });
                 }
                 SwapOutcome::Conflict => report.skipped += 1,
             }

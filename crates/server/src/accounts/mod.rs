@@ -37,7 +37,7 @@ pub use check::{Checked, Finding};
 pub use copy::{Copy, CopyError, CopyNotice, CopyReport, Side, reopen_without_target};
 pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
-    PendingDescription,
+    HistoryDescription, PendingDescription,
 };
 pub use diagnosis::DiagnosisDescription;
 pub use export::{Secrets, rfc_3339, write_record};

@@ -5,14 +5,17 @@
 mod comparison;
 mod deed;
 mod elsewhere;
+mod looked;
 
 pub use deed::Deed;
 pub use elsewhere::{Judged, Judging};
+pub(super) use looked::Looked;
 
 use super::outcome::Done;
 use super::password_hash::{Crowded, Place};
-use super::{Accounts, Outcome, UpdateError};
-use crate::metrics::Stage;
+use super::{Accounts, UpdateError};
+use crate::events::Event;
+use crate::metrics::{Attempts, Stage};
 use crate::trace;
 use comparison::{Comparison, compare};
 use einmal_core::Timestamp;
@@ -21,6 +24,7 @@ use einmal_core::account::{
 };
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
+use looked::Admission;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -58,69 +62,6 @@ pub enum Proof<T> {
     Throttled(Wait),
     /// What the proof is for is not possible, whoever asks. Nothing was looked at.
     Barred,
-}
-
-/// One kind's part in a proof, as the loop sees it.
-pub(super) enum Looked<T> {
-    /// Whatever came of it, it is written.
-    At(Proof<T>),
-    Untouched(Proof<T>),
-}
-
-impl<T> Looked<T> {
-    /// What an earlier request under the same key makes of this one.
-    pub(super) fn earlier(deed: &impl Deed<Done = T>, account: &mut Account) -> Option<Self> {
-        deed.earlier(account).map(|proof| match proof {
-            Proof::Repeated(_) => Self::At(proof),
-            _ => Self::Untouched(proof),
-        })
-    }
-
-    pub(super) fn into_proof(self) -> Proof<T> {
-        let (Self::At(proof) | Self::Untouched(proof)) = self;
-        proof
-    }
-}
-
-impl<T: Send + 'static> Outcome for Looked<T> {
-    fn is_evaluated(&self) -> bool {
-        matches!(self, Self::At(_))
-    }
-
-    fn needs_a_commit(&self) -> bool {
-        matches!(self, Self::At(Proof::Repeated(_)))
-    }
-}
-
-/// With what is counted of it.
-impl<T: Send + 'static> Outcome for (Looked<T>, Option<Verdict>) {
-    fn is_evaluated(&self) -> bool {
-        self.0.is_evaluated()
-    }
-
-    fn needs_a_commit(&self) -> bool {
-        self.0.needs_a_commit()
-    }
-}
-
-/// An attempt at a slow kind.
-enum Admission<T> {
-    Reserved(Reserved),
-    /// Nothing is to be compared.
-    Decided(Looked<T>),
-}
-
-impl<T: Send + 'static> Outcome for Admission<T> {
-    fn is_evaluated(&self) -> bool {
-        match self {
-            Self::Reserved(_) => true,
-            Self::Decided(looked) => looked.is_evaluated(),
-        }
-    }
-
-    fn needs_a_commit(&self) -> bool {
-        matches!(self, Self::Decided(looked) if looked.needs_a_commit())
-    }
 }
 
 /// What is looked at after the code.
@@ -231,15 +172,21 @@ impl<D: Deed> Attempt<D> {
             };
             (Looked::At(proof), Some(verdict))
         };
-        let attempts = &self.accounts.metrics().attempts;
-        let Some((looked, verdict)) = self.accounts.update(self.id.clone(), attempt).await? else {
-            attempts.decided(OtpTypes::ALL, None);
-            return Ok(Proof::Wrong);
+        let reporter = self.accounts.reporter.clone();
+        let count = move |attempts: &Attempts, seen: Option<&(Looked<D::Done>, Option<Verdict>)>| match seen {
+            Some((Looked::Untouched(Proof::Wrong), None)) => reporter.not_a_code(OtpTypes::ALL),
+            Some((_, None)) => {}
+            Some((_, Some(verdict))) => {
+                attempts.decided(OtpTypes::ALL, Some(verdict));
+                reporter.decided(OtpTypes::ALL, Some(verdict));
+            }
+            None => {
+                attempts.decided(OtpTypes::ALL, None);
+                reporter.decided(OtpTypes::ALL, None);
+            }
         };
-        if let Some(verdict) = &verdict {
-            attempts.decided(OtpTypes::ALL, Some(verdict));
-        }
-        Ok(looked.into_proof())
+        let seen = self.accounts.update_counted(self.id.clone(), attempt, count).await?;
+        Ok(seen.map_or(Proof::Wrong, |(looked, _)| looked.into_proof()))
     }
 
     async fn look_at(
@@ -273,15 +220,17 @@ impl<D: Deed> Attempt<D> {
         let compared = place.run(move || compare(hash.as_ref(), &secret, entropy.as_ref())).await??;
         drop(comparing);
         let Comparison::Right(rehashed) = compared else {
+            self.accounts.reporter.tell(Event::ProofRefused(kind.into()));
             self.count_wrong(kind, &reserved);
             return Ok(Some(Proof::Wrong));
         };
-        self.settle(reserved, rehashed).await
+        self.settle(kind, reserved, rehashed).await
     }
 
     /// `None` if what was right is not the account's any more.
     async fn settle(
         &self,
+        kind: ProofKind,
         reserved: Reserved,
         rehashed: Option<StoredHash>,
     ) -> Result<Option<Proof<D::Done>>, UpdateError> {
@@ -290,7 +239,13 @@ impl<D: Deed> Attempt<D> {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
             Done(is_settled.then(|| carry_out(deed.as_ref(), account)))
         };
-        match self.accounts.update(self.id.clone(), settle).await? {
+        let reporter = self.accounts.reporter.clone();
+        let count = move |_: &Attempts, settled: Option<&Done<Option<Proof<D::Done>>>>| {
+            if let Some(Done(Some(_))) = settled {
+                reporter.tell(Event::ProofAccepted(kind.into()));
+            }
+        };
+        match self.accounts.update_counted(self.id.clone(), settle, count).await? {
             Some(Done(settled)) => Ok(settled),
             None => Ok(Some(Proof::Wrong)),
         }
@@ -303,8 +258,9 @@ impl<D: Deed> Attempt<D> {
             Admission::Decided(looked) => looked,
         };
         let proof = looked.into_proof();
-        if matches!(proof, Proof::Throttled(_)) {
+        if let Proof::Throttled(wait) = proof {
             self.accounts.metrics().attempts.throttled(kind.into());
+            self.accounts.reporter.proof_throttled(kind, wait);
         }
         Ok(Err(proof))
     }
@@ -330,12 +286,14 @@ impl<D: Deed> Attempt<D> {
     }
 
     fn count_wrong(&self, kind: ProofKind, reserved: &Reserved) {
-        let attempts = &self.accounts.metrics().attempts;
+        let (attempts, reporter) = (&self.accounts.metrics().attempts, &self.accounts.reporter);
         if reserved.begins_wait(&self.policy) {
             attempts.wait_begun(kind.into());
+            reporter.tell(Event::WaitBegun(kind.into()));
         }
         if reserved.kills_pin() {
             attempts.pin_died();
+            reporter.tell(Event::PinDead);
         }
     }
 }

@@ -5,7 +5,9 @@ use super::outcome::Done;
 use super::password_hash::PasswordHash;
 use super::record::Provisioned;
 use super::{Accounts, UpdateError};
+use crate::events::Event;
 use crate::store::SwapOutcome;
+use einmal_core::Timestamp;
 use einmal_core::account::{Account, StoredHash};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -18,8 +20,8 @@ pub enum Put {
 }
 
 impl Accounts {
-    /// Of an account that exists, last steps, budgets and waits of unchanged secrets stay.
-    pub async fn put(&self, provisioned: Provisioned) -> Result<Put, UpdateError> {
+    /// Of an account that exists, last steps, budgets and waits of unchanged secrets stay, and its history.
+    pub async fn put(&self, provisioned: Provisioned, now: Timestamp) -> Result<Put, UpdateError> {
         let Provisioned { id, mut account, clear_pin, .. } = provisioned;
         if let (Some(pin), Some(existing)) = (clear_pin, self.read(&id).await?) {
             self.keep_known_pin(pin, &mut account, existing.pin.clone()).await?;
@@ -30,7 +32,7 @@ impl Accounts {
             let successor = Arc::clone(&account);
             let replace = move |existing: &mut Account| {
                 let mut successor = Account::clone(&successor);
-                successor.inherit(existing);
+                successor.inherit(existing, now);
                 *existing = successor.clone();
                 Done(successor)
             };
@@ -38,6 +40,7 @@ impl Accounts {
                 return Ok(Put::Replaced(replaced));
             }
             if self.insert([(&id, &*account)]).await?.first() == Some(&SwapOutcome::Swapped) {
+                self.reporter.tell(Event::AccountCreated);
                 return Ok(Put::Created(Account::clone(&account)));
             }
         }

@@ -7,11 +7,12 @@ use super::outcome::Outcome;
 use super::password_hash::{Crowded, HashingError, Interrupted};
 use super::seal::SealError;
 use super::turns::Turn;
+use crate::events::{Event, Reporter};
 use crate::metrics::{Attempts, Stage};
 use crate::store::{Attempt, SealedAccount, StoreError, Swap, SwapOutcome};
 use crate::trace::{self, Trace};
 use einmal_core::EntropyError;
-use einmal_core::account::{Account, AccountId};
+use einmal_core::account::{Account, AccountId, HistoryEntry};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -106,6 +107,8 @@ impl Accounts {
             round: 0,
             has_looked_for_keys: false,
             outcome: None,
+            reporter: self.reporter.clone(),
+            added: Vec::new(),
             trace: trace::current(),
             since: Instant::now(),
             runtime: Handle::current(),
@@ -144,6 +147,9 @@ struct Update<T, D, C> {
     has_looked_for_keys: bool,
     /// Of this round.
     outcome: Option<Result<Option<T>, UpdateError>>,
+    reporter: Reporter,
+    /// To the history in this round.
+    added: Vec<HistoryEntry>,
     trace: Option<Arc<Trace>>,
     /// The beginning of the stage that goes on.
     since: Instant,
@@ -205,7 +211,7 @@ where
     C: FnOnce(&Attempts, Option<&T>) + Send + 'static,
 {
     /// What comes of it, and what has to be written for that to be true.
-    fn look_at(&self, stored: Option<SealedAccount>) -> Result<(Option<T>, Option<Swap>), UpdateError> {
+    fn look_at(&mut self, stored: Option<SealedAccount>) -> Result<(Option<T>, Option<Swap>), UpdateError> {
         let (keyring, entropy) = (self.means.keyring.current(), self.means.entropy.as_ref());
         let is_last = self.round == Accounts::MAX_ROUNDS;
         let Some(stored) = stored else {
@@ -217,11 +223,14 @@ where
             }
             let mut account = Account::default();
             let outcome = (self.decide)(&mut account);
+            self.added = added(&self.reporter, &account, 0);
             let swap = new_account(&keyring, self.id.clone(), &account, entropy)?;
             return Ok((Some(outcome), Some(swap)));
         };
         let mut opened = Opened::open(keyring, &self.id, &stored)?;
+        let last = opened.account.history.last_number();
         let outcome = (self.decide)(&mut opened.account);
+        self.added = added(&self.reporter, &opened.account, last);
         let next = opened.next(entropy)?;
         let may_be_read = !outcome.needs_a_commit() && (is_last || !outcome.is_evaluated());
         if opened.is(&next) && may_be_read {
@@ -249,9 +258,13 @@ where
     }
 
     fn answer(self, outcome: Result<Option<T>, UpdateError>) {
-        let Self { means, count, reply, _turn: turn, .. } = self;
+        let Self { means, count, reporter, added, reply, _turn: turn, .. } = self;
         if let Ok(outcome) = &outcome {
             count(&means.metrics.attempts, outcome.as_ref());
+            if outcome.as_ref().is_some_and(Outcome::needs_a_commit) {
+                reporter.tell(Event::Repeated);
+            }
+            reporter.changed(&added);
         }
         // First: whoever has the answer may come again at once.
         drop(turn);
@@ -263,4 +276,9 @@ where
         self.means.metrics.stages.record(stage, self.since, now, self.trace.as_deref());
         self.since = now;
     }
+}
+
+/// To the history, after the entry `last`; where nobody wants to know, nothing is looked for.
+fn added(reporter: &Reporter, account: &Account, last: u32) -> Vec<HistoryEntry> {
+    if reporter.is_on() { account.history.since(last).to_vec() } else { Vec::new() }
 }

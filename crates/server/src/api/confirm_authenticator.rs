@@ -12,7 +12,8 @@ use super::request::LoggedOutcome;
 use super::router::Route;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::metrics::EnrolmentOutcome;
+use crate::events::AuthenticatorFault;
+use crate::metrics::{Attempts, EnrolmentOutcome};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -107,6 +108,16 @@ async fn confirm_authenticator(
 ) -> Result<Response, ApiError> {
     let code = read(&document)?;
     let (now, policy, account) = (caller.now, Arc::clone(&context.policy), caller.account());
+    let (accounts, reporter) = (context.accounts.reporting(&caller.reporter), caller.reporter.clone());
+    let count = move |attempts: &Attempts, confirmation: &Confirmation, fault| match confirmation {
+        Confirmation::Confirmed => attempts.enrolment(EnrolmentOutcome::Confirmed),
+        Confirmation::Adjusted(_) => attempts.enrolment(EnrolmentOutcome::Adjusted),
+        Confirmation::Wrong | Confirmation::NearMiss(_) => {
+            attempts.enrolment(EnrolmentOutcome::Wrong);
+            reporter.authenticator_refused(id, fault);
+        }
+        Confirmation::NotPending => {}
+    };
     let confirmation = match code {
         Some(code) => {
             let confirm = move |account: &mut Account| {
@@ -114,33 +125,27 @@ async fn confirm_authenticator(
                 let is_adjusted = matches!(confirmation, Confirmation::Adjusted(_));
                 (confirmation, is_adjusted.then(|| described(account, id)).flatten())
             };
-            context.accounts.change(account.clone(), confirm).await?
+            let count = move |attempts: &Attempts, (confirmation, _): &(Confirmation, _)| {
+                count(attempts, confirmation, AuthenticatorFault::Wrong);
+            };
+            accounts.change_counted(account.clone(), confirm, count).await?
         }
         // What cannot be a code is a slip of the hand, and not counted.
-        None => context.accounts.read(account).await?.map(|account| {
+        None => accounts.read(account).await?.map(|account| {
             let is_pending = account.pending_authenticator(id, now).is_some();
-            (if is_pending { Confirmation::Wrong } else { Confirmation::NotPending }, None)
+            let confirmation = if is_pending { Confirmation::Wrong } else { Confirmation::NotPending };
+            count(&accounts.metrics().attempts, &confirmation, AuthenticatorFault::NotACode);
+            (confirmation, None)
         }),
     };
     let (confirmation, described) = confirmation.unwrap_or((Confirmation::NotPending, None));
-    let attempts = &context.accounts.metrics().attempts;
     match confirmation {
         Confirmation::Confirmed => {
-            attempts.enrolment(EnrolmentOutcome::Confirmed);
             Ok((StatusCode::NO_CONTENT, Extension(LoggedOutcome("confirmed"))).into_response())
         }
-        Confirmation::Adjusted(parameters) => {
-            attempts.enrolment(EnrolmentOutcome::Adjusted);
-            Ok(adjusted(described.as_ref(), parameters))
-        }
-        Confirmation::Wrong => {
-            attempts.enrolment(EnrolmentOutcome::Wrong);
-            Err(ApiError::new(ErrorCode::ProofInvalid))
-        }
-        Confirmation::NearMiss(near) => {
-            attempts.enrolment(EnrolmentOutcome::Wrong);
-            Err(near_miss(near))
-        }
+        Confirmation::Adjusted(parameters) => Ok(adjusted(described.as_ref(), parameters)),
+        Confirmation::Wrong => Err(ApiError::new(ErrorCode::ProofInvalid)),
+        Confirmation::NearMiss(near) => Err(near_miss(near)),
         Confirmation::NotPending => Err(ApiError::new(ErrorCode::NotFound)),
     }
 }

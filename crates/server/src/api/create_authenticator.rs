@@ -132,7 +132,8 @@ async fn create_authenticator(
     let offered = sent.offered_with(&caller.token)?;
     let enrolment =
         Enrolment { id, label: label.clone(), totp: totp.clone(), now, policy: Arc::clone(&policy) };
-    match context.accounts.prove(caller.account().clone(), offered, now, policy, enrolment).await? {
+    let accounts = context.accounts.reporting(&caller.reporter);
+    match accounts.prove(caller.account().clone(), offered, now, policy, enrolment).await? {
         Proof::Right(email) => {
             context.accounts.metrics().attempts.enrolment(EnrolmentOutcome::Begun);
             let uri =

@@ -85,7 +85,8 @@ async fn create_otp(
         Code::random(context.entropy.as_ref()).map_err(|error| ApiError::internal(error.to_string()))?;
     let (now, policy) = (caller.now, Arc::clone(&context.policy));
     let issue = Issue { code: code.clone(), now, policy: Arc::clone(&policy) };
-    let proof = context.accounts.prove(caller.account().clone(), offered, now, policy, issue).await?;
+    let accounts = context.accounts.reporting(&caller.reporter);
+    let proof = accounts.prove(caller.account().clone(), offered, now, policy, issue).await?;
     let count = |outcome| context.accounts.metrics().attempts.code(outcome);
     match proof {
         Proof::Right(expires_at) => {

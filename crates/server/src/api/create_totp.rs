@@ -118,7 +118,7 @@ async fn enrol(
     enrolment: Enrolment,
     sent: Sent,
 ) -> Result<Proof<(Uuid, Totp)>, ApiError> {
-    let (accounts, id, now) = (&context.accounts, caller.account(), caller.now);
+    let (accounts, id, now) = (context.accounts.reporting(&caller.reporter), caller.account(), caller.now);
     let registered_at = caller.token.registered_at;
     let is_after_login = caller.token.has_scope(AFTER_LOGIN) && {
         let mut as_it_is = accounts.read(id).await?.unwrap_or_default();

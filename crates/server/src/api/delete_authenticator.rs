@@ -44,7 +44,7 @@ async fn delete_authenticator(
 ) -> Result<StatusCode, ApiError> {
     let now = caller.now;
     let delete = move |account: &mut Account| account.delete_authenticator(id, now);
-    match context.accounts.change(caller.account().clone(), delete).await? {
+    match context.accounts.reporting(&caller.reporter).change(caller.account().clone(), delete).await? {
         Some(true) => Ok(StatusCode::NO_CONTENT),
         Some(false) | None => Err(ApiError::new(ErrorCode::NotFound)),
     }

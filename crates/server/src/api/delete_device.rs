@@ -42,8 +42,10 @@ async fn delete_device(
     _: AcceptsJsonApi,
     CredentialId(id): CredentialId,
 ) -> Result<StatusCode, ApiError> {
-    let delete = move |account: &mut Account| account.delete_device(id);
-    match context.accounts.change(caller.account().clone(), delete).await? {
+    let now = caller.now;
+    let delete = move |account: &mut Account| account.delete_device(id, now);
+    let accounts = context.accounts.reporting(&caller.reporter);
+    match accounts.change(caller.account().clone(), delete).await? {
         Some(true) => Ok(StatusCode::NO_CONTENT),
         Some(false) | None => Err(ApiError::new(ErrorCode::NotFound)),
     }

@@ -32,6 +32,7 @@ mod label_authenticator;
 mod label_device;
 mod list_authenticators;
 mod list_devices;
+mod list_events;
 mod long_poll;
 pub mod management;
 pub mod members;

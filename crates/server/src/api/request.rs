@@ -32,10 +32,10 @@ pub struct LoggedOutcome(pub &'static str);
 
 /// In the extensions of every request, for what is logged beside the request's own line.
 #[derive(Clone, Default)]
-pub(super) struct RequestId(Option<HeaderValue>);
+pub struct RequestId(Option<HeaderValue>);
 
 impl RequestId {
-    pub(super) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         self.0.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@ use super::verify_otp;
 use super::{
     check_password, check_pin, check_pin_or_password, confirm_authenticator, create_authenticator,
     create_otp, create_totp, delete_authenticator, delete_device, label_authenticator, label_device,
-    list_authenticators, list_devices, sendmail_otp, show_qr_code, update_pin,
+    list_authenticators, list_devices, list_events, sendmail_otp, show_qr_code, update_pin,
 };
 use super::{openapi, reference_page};
 use crate::context::Context;
@@ -88,6 +88,7 @@ pub fn routes() -> Vec<Route> {
         list_authenticators::route(),
         label_authenticator::route(),
         delete_authenticator::route(),
+        list_events::route(),
         update_pin::route(),
         check_pin::route(),
         check_password::route(),

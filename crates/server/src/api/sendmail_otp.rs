@@ -108,7 +108,7 @@ async fn mail(
         mailer.send(mailer.write(&letter, now, &*entropy)?).await
     };
     let (account, policy) = (caller.account().clone(), Arc::clone(&context.policy));
-    let outcome = context.accounts.mail_code(account, now, policy, send).await;
+    let outcome = context.accounts.reporting(&caller.reporter).mail_code(account, now, policy, send).await;
     outcome.map_err(|error| ApiError::from(&*error))
 }
 

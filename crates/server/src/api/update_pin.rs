@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
-use einmal_core::account::{Account, PinFault, check_pin};
+use einmal_core::account::{Account, OtpTypes, PinFault, check_pin};
 use einmal_core::otp::Code;
 use serde_json::json;
 use std::sync::Arc;
@@ -80,10 +80,12 @@ async fn update_pin(
         let earlier = |account: &mut Account, keyed: &_| account.earlier_change(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
         checked?;
+        caller.reporter.not_a_code(OtpTypes::ALL);
         return Err(refused("not 6 to 8 digits"));
     };
     let new = NewPin { pin, code, keyed };
-    match context.accounts.change_pin(id.clone(), new, now, policy).await? {
+    let accounts = context.accounts.reporting(&caller.reporter);
+    match accounts.change_pin(id.clone(), new, now, policy).await? {
         PinChange::Changed => Ok(set("changed")),
         PinChange::Repeated => Ok(set("repeated")),
         PinChange::KeyReused => Err(reused()),

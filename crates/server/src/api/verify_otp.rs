@@ -82,17 +82,24 @@ async fn verify_otp(
         let earlier = |account: &mut Account, keyed: &_| account.earlier_verification(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
         context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
+        caller.reporter.not_a_code(types);
         return Err(invalid("not 6 to 8 digits"));
     };
     let decide =
         move |account: &mut Account| account.verify_keyed(keyed.as_ref(), &code, types, now, &policy);
-    let count = move |attempts: &Attempts, decided: Option<&Keyed<Verdict>>| match decided {
-        Some(Keyed::First(verdict)) => attempts.decided(types, Some(verdict)),
-        Some(Keyed::Repeated) => attempts.verified(types, VerificationOutcome::Repeated),
-        Some(Keyed::KeyReused) => {}
-        None => attempts.decided(types, None),
+    let reporter = caller.reporter.clone();
+    let count = move |attempts: &Attempts, decided: Option<&Keyed<Verdict>>| {
+        let verdict = match decided {
+            Some(Keyed::First(verdict)) => Some(verdict),
+            Some(Keyed::Repeated) => return attempts.verified(types, VerificationOutcome::Repeated),
+            Some(Keyed::KeyReused) => return,
+            None => None,
+        };
+        attempts.decided(types, verdict);
+        reporter.decided(types, verdict);
     };
-    let verdict = match context.accounts.update_counted(id.clone(), decide, count).await? {
+    let accounts = context.accounts.reporting(&caller.reporter);
+    let verdict = match accounts.update_counted(id.clone(), decide, count).await? {
         Some(Keyed::First(verdict)) => verdict,
         Some(Keyed::Repeated) => return Ok(accepted("repeated")),
         Some(Keyed::KeyReused) => return Err(reused()),

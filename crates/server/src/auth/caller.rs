@@ -3,7 +3,9 @@
 
 use super::{TokenError, TokenVerifier, VerifiedToken};
 use crate::api::error::{ApiError, ErrorCode};
+use crate::api::request::RequestId;
 use crate::context::Context;
+use crate::events::{By, Origin, Reporter};
 use crate::metrics::{Stage, TokenOutcome};
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -49,6 +51,8 @@ pub trait Operation: Send + Sync + 'static {
 pub struct Caller<Op> {
     pub token: Arc<VerifiedToken>,
     pub now: Timestamp,
+    /// Tells what comes of the request.
+    pub reporter: Reporter,
     operation: PhantomData<fn() -> Op>,
 }
 
@@ -79,7 +83,12 @@ impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
         if let Err(reason) = Op::is_open_to(&token, context) {
             return Err(insufficient_scope(Op::SCOPE).detail(reason).logged(asked_by(&token)));
         }
-        Ok(Self { token, now, operation: PhantomData })
+        let reporter = context.events.reporter(|| Origin {
+            account: token.account.clone(),
+            by: By::Owner { client: token.client.as_deref().map(Box::from) },
+            request_id: parts.extensions.get().map(RequestId::as_str).unwrap_or_default().into(),
+        });
+        Ok(Self { token, now, reporter, operation: PhantomData })
     }
 }
 

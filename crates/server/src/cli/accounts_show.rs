@@ -3,13 +3,15 @@
 use super::account::{AccountChoice, with_accounts};
 use super::{ConfigFile, Failure, refused, say};
 use crate::accounts::{
-    CodeDescription, CredentialDescription, Description, FailureCount, HashState, PendingDescription,
+    CodeDescription, CredentialDescription, Description, FailureCount, HashState, HistoryDescription,
+    PendingDescription,
 };
 use crate::clock::{Clock, SystemClock};
 use clap::Args;
 use einmal_core::account::OtpType;
 
-/// Show one account, without secrets: what is enrolled, when it was used, and whether it waits or is suspended
+/// Show one account, without secrets: what is enrolled, when it was used, whether it waits or is suspended, and what was
+/// done to it of late
 ///
 /// Exit code 1 if there is no such account.
 #[derive(Args)]
@@ -56,6 +58,7 @@ fn lines(account: &Description<'_>) -> Vec<String> {
     {
         lines.push(format!("  wrong {name} in a row: {}", failures_in_a_row(count)));
     }
+    lines.extend(account.history.iter().map(event));
     lines
 }
 
@@ -103,6 +106,11 @@ fn failures_in_a_row(failures: &FailureCount) -> String {
         Some(seconds) => format!("{}, WAITING for {seconds} more seconds", failures.count),
         None => failures.count.to_string(),
     }
+}
+
+fn event(event: &HistoryDescription) -> String {
+    let credential = event.credential.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+    format!("  {}: {}{credential}", time(event.at.as_ref()), event.event)
 }
 
 fn time(time: Option<&String>) -> &str {

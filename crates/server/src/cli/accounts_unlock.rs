@@ -2,6 +2,7 @@
 
 use super::account::{AccountChoice, with_accounts};
 use super::{ConfigFile, Failure, refused, say};
+use crate::clock::{Clock, SystemClock};
 use clap::Args;
 
 /// Let the owner of one account try again at once
@@ -21,7 +22,8 @@ impl UnlockCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         with_accounts(&self.config, async |config, accounts| {
             let id = self.account.resolve(config)?;
-            accounts.unlock(id.clone()).await.map_err(refused)?.ok_or_else(|| self.account.absent())?;
+            let unlocked = accounts.unlock(id.clone(), SystemClock.now()).await.map_err(refused)?;
+            unlocked.ok_or_else(|| self.account.absent())?;
             say(format_args!("unlocked {:?}", id.subject()))
         })
     }

@@ -31,6 +31,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::table("admin", super::admin::KEYS),
     Key::table("account_page", super::account_page::KEYS),
     Key::table("log", super::log::KEYS),
+    Key::table("events", super::events::KEYS),
 ];
 
 const SECRET_SOURCE: &[Key] = &[Key::value("file"), Key::value("env")];

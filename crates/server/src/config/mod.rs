@@ -5,6 +5,7 @@ mod account_page;
 mod admin;
 mod duration;
 mod environment;
+mod events;
 mod example;
 mod fault;
 #[cfg(any(test, fuzzing))]
@@ -42,6 +43,7 @@ pub use secret::Secret;
 pub use store::{Engine, Store};
 
 use crate::auth::{AdministratorSettings, IssuerSettings};
+use crate::events::Output;
 use crate::mail::MailSettings;
 use crate::page::AccountPageSettings;
 use einmal_core::policy::Policy;
@@ -74,6 +76,8 @@ pub struct Config {
     /// `None` if there is no page for users.
     pub account_page: Option<AccountPageSettings>,
     pub log: Log,
+    /// Where security events go; `None` if nowhere.
+    pub events: Option<Output>,
 }
 
 /// What commands need that work on accounts beside `serve`.
@@ -148,6 +152,7 @@ impl Document {
         let has_mail = self.root.contains_key("mail");
         let mail = has_mail.then(|| mail::read(&mut self.section("mail", &mut faults)));
         let log = log::read(&mut self.section("log", &mut faults));
+        let events = events::read(&mut self.section("events", &mut faults));
         match (store, keyring, limits) {
             (Some(store), Some(keyring), Some(limits)) if faults.is_empty() => Ok(Config {
                 http,
@@ -162,6 +167,7 @@ impl Document {
                 administrators: administrators.flatten(),
                 account_page: page.flatten(),
                 log,
+                events,
             }),
             _ => Err(self.error(faults)),
         }

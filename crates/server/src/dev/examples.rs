@@ -231,6 +231,14 @@ pub(super) const EXAMPLES: &[Example] = &[
         "/user/2025-1/user/authenticators/{authenticator}",
         None,
     ),
+    user_with(
+        "ListEvents",
+        "What was done to the account of late.",
+        200,
+        "GET",
+        "/user/2025-1/user/events",
+        None,
+    ),
     back_office(
         "Look at an account",
         "What support sees: no secrets.",

@@ -16,6 +16,7 @@ use crate::auth::{AdministratorSettings, Algorithm, IssuerSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Engine, Http, KeyringSource, Log, Store};
 use crate::entropy::SystemEntropy;
+use crate::events::Events;
 use crate::http::{Shutdown, TrustedProxies};
 use crate::mail::{MailSetupError, Mailer, Sender, Templates};
 use crate::run::{self, Parts, Purpose, Running, StartError};
@@ -77,7 +78,8 @@ pub async fn start(options: Options<'_>, shutdown: Shutdown) -> Result<Running, 
     routes.append(&mut mailbox::routes(&mailbox));
     let mailer = Some(mailer(mailbox, &config.totp_issuer_label)?);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let parts = Parts { config, clock, entropy, accounts, mailer, listener, tls: None, shutdown };
+    let events = Events::default();
+    let parts = Parts { config, clock, entropy, accounts, events, mailer, listener, tls: None, shutdown };
     let expose = options.expose;
     Ok(parts.start(routes, None, |router| host::guard(router, address, expose)).await?)
 }
@@ -116,6 +118,7 @@ fn config(options: &Options<'_>) -> Result<Config, DevError> {
         }),
         account_page: None,
         log: Log::for_people(),
+        events: None,
     })
 }
 

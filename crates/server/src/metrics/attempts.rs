@@ -37,6 +37,16 @@ impl VerificationOutcome {
     }
 }
 
+impl From<Refusal> for VerificationOutcome {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Wrong => Self::Wrong,
+            Refusal::Replayed => Self::Replayed,
+            Refusal::NothingEnrolled => Self::NothingEnrolled,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeOutcome {
     /// Against password or PIN.
@@ -103,7 +113,8 @@ impl Attempts {
         let one = |family: &Family<Labels, Counter>, name, value: &str| {
             family.get_or_create_owned(&vec![(name, value.to_owned())])
         };
-        let guarded = |family| ["code", "password", "pin"].map(|of| one(family, "of", of));
+        let all = [Guarded::Code, Guarded::Password, Guarded::Pin];
+        let guarded = |family| all.map(|of| one(family, "of", of.name()));
         let attempts = Self {
             resolved: std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new())),
             codes: ["created", "told", "wrong", "throttled"].map(|outcome| one(&codes, "outcome", outcome)),
@@ -127,9 +138,7 @@ impl Attempts {
     pub fn decided(&self, asked: OtpTypes, verdict: Option<&Verdict>) {
         let outcome = match verdict.map(|verdict| verdict.verification) {
             Some(Verification::Accepted) => VerificationOutcome::Accepted,
-            Some(Verification::Refused(Refusal::Wrong)) => VerificationOutcome::Wrong,
-            Some(Verification::Refused(Refusal::Replayed)) => VerificationOutcome::Replayed,
-            Some(Verification::Refused(Refusal::NothingEnrolled)) => VerificationOutcome::NothingEnrolled,
+            Some(Verification::Refused(refusal)) => refusal.into(),
             Some(Verification::Throttled(_)) => VerificationOutcome::Throttled,
             None => VerificationOutcome::UnknownAccount,
         };
@@ -154,7 +163,7 @@ impl Attempts {
     }
 
     fn verification(&self, types: OtpTypes, outcome: VerificationOutcome) -> Option<&Counter> {
-        let set = OtpType::ALL.into_iter().filter(|kind| types.contains(*kind));
+        let set = types.iter();
         let index = set.clone().map(|kind| 1 << kind as usize).sum::<usize>();
         let counter = self.resolved.get(index)?.get(outcome as usize)?;
         Some(counter.get_or_init(|| {
@@ -200,6 +209,14 @@ impl Attempts {
 }
 
 impl Guarded {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Password => "password",
+            Self::Pin => "pin",
+        }
+    }
+
     fn pick(self, [code, password, pin]: &[Counter; 3]) -> &Counter {
         match self {
             Self::Code => code,

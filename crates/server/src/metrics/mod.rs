@@ -42,6 +42,7 @@ pub struct Metrics {
     pub hashing: HashingMetrics,
     pub updates: UpdateMetrics,
     pub spans: SpanMetrics,
+    pub events: EventMetrics,
     pub connections: Gauge,
     refused: Operation,
     issuers: Issuers,
@@ -68,6 +69,13 @@ pub struct UpdateMetrics {
 pub struct SpanMetrics {
     pub exported: Counter,
     pub dropped: Counter,
+}
+
+/// Of security events.
+#[derive(Clone)]
+pub struct EventMetrics {
+    pub written: Counter,
+    pub lost: Counter,
 }
 
 struct Readiness {
@@ -138,6 +146,10 @@ impl Default for Metrics {
         let spans = labelled::<Counter>(r, "spans", "Spans of traces, by what became of them");
         let spans_that = |outcome: &str| spans.get_or_create_owned(&vec![("outcome", outcome.to_owned())]);
         let spans = SpanMetrics { exported: spans_that("exported"), dropped: spans_that("dropped") };
+        let events = EventMetrics {
+            written: counter(r, "events_written", "Security events that were written"),
+            lost: counter(r, "events_lost", "Security events that could not be written, or not in time"),
+        };
         let operations = Operations::register(r);
         Self {
             attempts: Attempts::register(r),
@@ -151,6 +163,7 @@ impl Default for Metrics {
             hashing,
             updates,
             spans,
+            events,
             readiness,
             registry,
         }

@@ -34,6 +34,7 @@ pub(super) const FILES: &[File] = &[
     file!("/account/page.css", "page.css", CSS),
     file!("/account/icon.svg", "icon.svg", "image/svg+xml"),
     file!("/account/main.js", "main.js", SCRIPT),
+    file!("/account/activity.js", "activity.js", SCRIPT),
     file!("/account/api.js", "api.js", SCRIPT),
     file!("/account/clock-check.js", "clock-check.js", SCRIPT),
     file!("/account/dialogs.js", "dialogs.js", SCRIPT),

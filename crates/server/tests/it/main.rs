@@ -10,6 +10,7 @@ mod contract;
 mod copy;
 mod deployments;
 mod documents;
+mod events;
 mod failover;
 mod faults;
 mod full_disk;

@@ -23,6 +23,7 @@ const PASSWORD: &str = "canary-password-81d6";
 /// Rare enough in a few kilobytes; it is looked for in the store's files alone.
 const PIN: &str = "8035";
 const MARK: &str = "canary";
+const EVENTS: &str = "[events]\noutput = \"events.jsonl\"\n";
 
 /// What must be nowhere, by name.
 struct Canaries(Vec<(String, Vec<u8>)>);
@@ -249,7 +250,7 @@ async fn administer(site: &Installation, serving: &Serving, canaries: &mut Canar
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_code_secret_password_key_or_token_comes_out_142_143_145() {
-    let site = Installation::with(ADMIN).await;
+    let site = Installation::with(&format!("{ADMIN}\n{EVENTS}")).await;
     let mut canaries = Canaries::new(&site);
     let lines = [account("alice").to_string(), "{\"id\":\"canary\",\"pin\":5}".to_owned(), MARK.to_owned()];
     let imported = site.import_with(&[], lines.join("\n"));
@@ -285,6 +286,9 @@ async fn no_code_secret_password_key_or_token_comes_out_142_143_145() {
     assert!(stdout.lines().count() > statuses.len(), "{stdout}");
     canaries.are_not_in("what it wrote", (stdout + &stderr).as_bytes());
     canaries.are_not_in("the database", &fs::read(site.path("einmal.db")).unwrap());
+    let events = fs::read_to_string(site.path("events.jsonl")).unwrap();
+    assert!(events.lines().count() > 15, "{events}");
+    canaries.are_not_in("the events", events.as_bytes());
     // That the search finds what is there.
     assert_eq!(canaries.found_in(BASE32_NOPAD.encode(SECRET).as_bytes()), ["secret, base32"]);
 }
@@ -293,7 +297,7 @@ async fn no_code_secret_password_key_or_token_comes_out_142_143_145() {
 fn tells(log: &str, code: &str) -> bool {
     let without_numbers = |line: &str| {
         let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
-        for field in ["timestamp", "duration_us", "client", "address", "management"] {
+        for field in ["timestamp", "time", "request_id", "duration_us", "client", "address", "management"] {
             line.as_object_mut().unwrap().remove(field);
         }
         line.to_string()
@@ -308,7 +312,7 @@ async fn neither_a_mailed_code_nor_its_address_nor_the_mail_servers_password_com
         "[mail]\nurl = \"smtp://canary-user:canary-mail-password@{}\"\nfrom = \"no-reply@example.com\"\n",
         server.address
     );
-    let site = Installation::with(&mail).await;
+    let site = Installation::with(&format!("{mail}{EVENTS}")).await;
     let canaries = Canaries::new(&site);
     let printed = site.run(&["config", "print"]);
     assert!(printed.stdout.contains("smtp://canary-user:***@") && !printed.stdout.contains("mail-password"));
@@ -348,8 +352,14 @@ async fn neither_a_mailed_code_nor_its_address_nor_the_mail_servers_password_com
     let Run { stdout, stderr, .. } = serving.program.ended().await;
     canaries.are_not_in("what it wrote", (stdout.clone() + &stderr).as_bytes());
     assert!(stdout.contains("a mail could not be sent") && stderr.is_empty(), "{stdout}{stderr}");
+    let events = fs::read_to_string(site.path("events.jsonl")).unwrap();
+    assert!(events.lines().count() == 1 && events.contains("code_mailed"), "{events}");
+    canaries.are_not_in("the events", events.as_bytes());
     for code in &codes {
-        assert!(!tells(&stdout, code) && !metrics.contains(code), "{code} in {stdout}");
+        assert!(
+            !tells(&stdout, code) && !tells(&events, code) && !metrics.contains(code),
+            "{code} in {stdout}"
+        );
     }
     assert!(
         tells(&format!("{{\"error\":\"{}\"}}", codes[0]), &codes[0]),

@@ -67,7 +67,7 @@ fn no_name_hides_what_is_in_it() {
 }
 
 /// A folder, and what nothing in it may name.
-const DIRECTIONS: [(&str, &[&str]); 11] = [
+const DIRECTIONS: [(&str, &[&str]); 12] = [
     (
         "core/src",
         &["tokio", "axum", "hyper", "rusqlite", "tokio_postgres", "getrandom::", "SystemTime", "serde"],
@@ -141,6 +141,20 @@ const DIRECTIONS: [(&str, &[&str]); 11] = [
             "crate::accounts",
             "crate::api",
             "crate::auth",
+            "crate::http",
+            "crate::store",
+            "axum",
+            "rusqlite",
+            "tokio_postgres",
+        ],
+    ),
+    (
+        "server/src/events",
+        &[
+            "crate::accounts",
+            "crate::api",
+            "crate::auth",
+            "crate::cli",
             "crate::http",
             "crate::store",
             "axum",

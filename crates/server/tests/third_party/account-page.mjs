@@ -66,6 +66,10 @@ async function visit(width, language, user) {
   const picture = async (name, options) => {
     if (screenshots) await page.screenshot({ path: `${screenshots}/account-page-${name}.png`, ...options });
   };
+  const untilNoticeIsGone = async () => {
+    await context.clock.fastForward(9_000);
+    await page.locator('#notice.is-shown').waitFor({ state: 'detached' });
+  };
   const middle = (height) => ({ clip: { x: 264, y: 0, width: 752, height } });
   const alerted = async (name) => {
     await alert.first().waitFor();
@@ -137,10 +141,9 @@ async function visit(width, language, user) {
   await page.keyboard.press('Enter');
   await page.getByText(told).waitFor();
   await page.getByRole('heading', { name: app, exact: true }).waitFor();
+  found.confirmed = await page.locator('.events li > span').first().textContent();
   await look('enrolled');
-  // What was told is gone again.
-  await context.clock.fastForward(9_000);
-  await page.locator('#notice.is-shown').waitFor({ state: 'detached' });
+  await untilNoticeIsGone();
   if (language === 'en') await picture('overview', middle(900));
 
   // A name, and whether to delete.
@@ -180,6 +183,16 @@ async function visit(width, language, user) {
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').getByRole('button', { name: words.delete }).click();
   await page.getByText(words.authenticatorsNone).waitFor();
+
+  // What was done, the latest first; what is older unfolds.
+  await page.getByText(words.activityEarlier, { exact: true }).click();
+  const activity = await page.locator('.events li > span').allTextContents();
+  found.activity = activity.map((text) => Object.keys(words).find((key) => words[key] === text) ?? text);
+  await look('activity');
+  if (screenshots && language === 'en') {
+    await untilNoticeIsGone();
+    await page.locator('section').last().screenshot({ path: `${screenshots}/account-page-activity.png` });
+  }
 
   // The session ends while something is typed; the language is changed meanwhile, too.
   await button('addAuthenticator').click();

@@ -4,8 +4,8 @@ use super::*;
 use data_encoding::HEXLOWER;
 use einmal_core::Timestamp;
 use einmal_core::account::{
-    AcceptedRequest, AcceptedRequests, CodeState, Credential, IssuedCode, KeyedRequest, Mailing,
-    PendingAuthenticator, Progress, Sending, StoredHash, Throttle,
+    AcceptedRequest, AcceptedRequests, CodeState, Credential, History, HistoryKind, IssuedCode, KeyedRequest,
+    Mailing, PendingAuthenticator, Progress, Sending, StoredHash, Throttle,
 };
 use einmal_core::otp::{Algorithm, Code, Secret, Totp};
 use uuid::Uuid;
@@ -79,9 +79,18 @@ fn account_of_version_2() -> Account {
     }
 }
 
+fn account_of_version_3() -> Account {
+    Account { diagnosed_at: vec![AT(1_800_000_100), AT(1_800_000_200)], ..account_of_version_2() }
+}
+
 /// Nothing in it is as in a new account.
 fn account() -> Account {
-    Account { diagnosed_at: vec![AT(1_800_000_100), AT(1_800_000_200)], ..account_of_version_2() }
+    let mut history = History::default();
+    for (number, kind) in (1_u8..).zip(HistoryKind::ALL) {
+        let credential = (number % 2 == 0).then(|| Uuid::from_u128(number.into()));
+        history.add(kind, credential, AT(1_800_000_000 + u64::from(number)));
+    }
+    Account { history, ..account_of_version_3() }
 }
 
 fn encoded(account: &Account, vault: Version) -> Encoded {
@@ -121,6 +130,7 @@ fn everything_that_is_written_is_read_back() {
         assert_eq!(read.credential.label, written.credential.label);
         assert!(read.credential.totp == written.credential.totp);
     }
+    assert_eq!(read.history, account.history);
 }
 
 /// Stores hold them. If this fails, the change needs a new version and a translation from the old one.
@@ -144,7 +154,7 @@ fn the_bytes_of_version_2_are_those_of_version_1_and_more() {
 
 #[test]
 fn the_bytes_of_version_3_are_those_of_version_2_and_more() {
-    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account(), 7));
+    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account_of_version_3(), 7));
     assert_eq!(second.guard, third.guard, "the guard has no version 3");
     assert_eq!((second.vault[0], third.vault[0]), (2, 3));
     let addition = HEXLOWER.encode(third.vault[1..].strip_prefix(&second.vault[1..]).unwrap());
@@ -161,8 +171,80 @@ fn an_account_that_was_diagnosed_and_nothing_else_is_of_version_3() {
 }
 
 #[test]
+fn the_bytes_of_version_4_are_those_of_version_3_and_the_history() {
+    let (second, third) = (encoded(&account_of_version_3(), 7), encoded(&account(), 7));
+    assert!(second.guard == third.guard, "a guard has none");
+    assert_eq!((second.vault[0], third.vault[0]), (3, 4));
+    let history = third.vault[1..].strip_prefix(&second.vault[1..]).unwrap();
+    assert_eq!(history[0], 14);
+    let entries: Vec<_> = history[1..].chunks(30).map(|entry| HEXLOWER.encode(entry)).collect();
+    insta::assert_snapshot!(entries.join("\n"), @r"
+    0000000101000000006b49d2010000000000000000000000000000000000
+    0000000202000000006b49d2020100000000000000000000000000000002
+    0000000303000000006b49d2030000000000000000000000000000000000
+    0000000404000000006b49d2040100000000000000000000000000000004
+    0000000505000000006b49d2050000000000000000000000000000000000
+    0000000606000000006b49d2060100000000000000000000000000000006
+    0000000707000000006b49d2070000000000000000000000000000000000
+    0000000808000000006b49d2080100000000000000000000000000000008
+    0000000909000000006b49d2090000000000000000000000000000000000
+    0000000a0a000000006b49d20a010000000000000000000000000000000a
+    0000000b0b000000006b49d20b0000000000000000000000000000000000
+    0000000c0c000000006b49d20c010000000000000000000000000000000c
+    0000000d0d000000006b49d20d0000000000000000000000000000000000
+    0000000e0e000000006b49d20e010000000000000000000000000000000e
+    ");
+}
+
+/// Whatever else it has: a store of an older server is read as it was written.
+#[test]
+fn a_history_alone_makes_version_4_and_without_one_nothing_is_written_of_it() {
+    let history = History(account().history.0[..1].to_vec());
+    let alone = Account { history: history.clone(), ..account_of_version_1() };
+    let (read, _) = decode(&encoded(&alone, 7)).unwrap();
+    assert_eq!((encode_vault(&alone).unwrap()[0], read.history), (4, history));
+    let others = [account_of_version_1(), account_of_version_2(), account_of_version_3()];
+    for (account, version) in others.into_iter().zip(1..) {
+        let encoded = encoded(&account, 7);
+        assert_eq!(encoded.vault[0], version);
+        assert_eq!(decode(&encoded).unwrap().0.history, History::default());
+    }
+}
+
+#[test]
+fn a_history_that_nobody_wrote_is_refused() {
+    let whole = encoded(&account_of_version_1(), 7);
+    let with = |entries: &[u8]| {
+        let vault = [&[4], &encode_vault(&account_of_version_3()).unwrap()[1..], entries].concat();
+        let guard = encode_guard(&account_of_version_3(), 7).unwrap();
+        decode(&Encoded { guard, vault: Zeroizing::new(vault) }).map(|(account, _)| account.history.0.len())
+    };
+    let entry = |kind: u8, has_credential: u8| {
+        [&[0, 0, 0, 1, kind][..], &[0; 8], &[has_credential], &[7; 16]].concat()
+    };
+    let of = |count: u8, entries: Vec<u8>| with(&[&[count][..], &entries].concat());
+    assert_eq!(of(1, entry(1, 1)).unwrap(), 1);
+    assert_eq!(of(20, entry(14, 0).repeat(20)).unwrap(), 20);
+    for (count, wrong) in [
+        (0, Vec::new()),
+        (1, entry(0, 0)),
+        (1, entry(15, 0)),
+        (1, entry(1, 2)),
+        (1, entry(1, 0)[1..].to_vec()),
+        (2, entry(1, 0)),
+        (1, entry(1, 0).repeat(2)),
+        (21, entry(1, 0).repeat(21)),
+    ] {
+        assert!(matches!(of(count, wrong.clone()), Err(SealError::Encoding)), "{count} of {wrong:?}");
+    }
+    assert!(matches!(with(&[]), Err(SealError::Encoding)));
+    let longer = Encoded { guard: [&whole.guard[..], &[0]].concat().into(), vault: whole.vault };
+    assert!(matches!(decode(&longer), Err(SealError::Encoding)), "what a version has never grows");
+}
+
+#[test]
 fn a_version_that_is_not_known_is_named() {
-    for (guard, vault, newest) in [(3, 1, 3), (2, 4, 4), (0, 1, 0)] {
+    for (guard, vault, newest) in [(3, 1, 3), (2, 5, 5), (0, 1, 0)] {
         let mut encoded = encoded(&account(), 7);
         (encoded.guard[0], encoded.vault[0]) = (guard, vault);
         assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(named)) if named == newest));
@@ -206,7 +288,7 @@ fn bytes_of_any_kind_are_an_account_or_an_error() {
     }
     for byte in [0, 1, 3, 0x7f, 0x80, 0xff] {
         for length in 1..64 {
-            for version in [FIRST, WITH_ADDITION, WITH_DIAGNOSES] {
+            for version in [FIRST, WITH_ADDITION, WITH_DIAGNOSES, WITH_HISTORY] {
                 let bytes = [&[version][..], &vec![byte; length]].concat();
                 let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
             }

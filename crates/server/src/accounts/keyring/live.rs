@@ -2,8 +2,9 @@
 //! away the keys that are in use.
 
 use super::{Keyring, KeyringError, KeyringFile, Role};
+use crate::events::Events;
 use crate::store::KeyId;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
@@ -15,6 +16,7 @@ pub struct LiveKeyring {
     /// `None` for one that cannot change, from an environment variable.
     file: Option<KeyringFile>,
     looks: Mutex<Looks>,
+    events: OnceLock<Events>,
 }
 
 struct Looks {
@@ -37,11 +39,16 @@ impl LiveKeyring {
 
     fn new(keyring: Keyring, file: Option<KeyringFile>) -> Self {
         let looks = Mutex::new(Looks { asked_at: None, is_failing: false });
-        Self { current: RwLock::new(Arc::new(keyring)), file, looks }
+        Self { current: RwLock::new(Arc::new(keyring)), file, looks, events: OnceLock::new() }
     }
 
     pub fn of_file(file: KeyringFile) -> Result<Self, KeyringError> {
         Ok(Self::new(file.read()?, Some(file)))
+    }
+
+    /// From now on events tell of changes; the first ones that come.
+    pub fn report_to(&self, events: Events) {
+        let _ = self.events.set(events);
     }
 
     /// As it is now. Whoever opens and seals one account does both with one of these.
@@ -110,6 +117,9 @@ impl LiveKeyring {
         if keys(&keyring) != keys(&current) {
             let seals = format!("{:08x}", keyring.sealing().id);
             tracing::info!(keyring = %path, seals, keys = keys(&keyring).len(), "the keyring has changed");
+            if let Some(events) = self.events.get() {
+                events.keys_changed(keyring.sealing().id, keys(&keyring).len());
+            }
         }
         *current = Arc::new(keyring);
     }

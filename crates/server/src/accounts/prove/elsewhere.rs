@@ -4,6 +4,7 @@
 use super::{Attempt, Deed, Proof};
 use crate::accounts::UpdateError;
 use crate::accounts::outcome::Done;
+use crate::events::Event;
 use crate::metrics::Stage;
 use einmal_core::account::{Account, ProofKind};
 use std::pin::Pin;
@@ -35,8 +36,9 @@ impl<D: Deed> Attempt<D> {
         let judged = judging.await;
         drop(asking);
         match judged {
-            Judged::Right => Ok(self.settle(reserved, None).await?.unwrap_or(Proof::Wrong)),
+            Judged::Right => Ok(self.settle(kind, reserved, None).await?.unwrap_or(Proof::Wrong)),
             Judged::Wrong => {
+                self.accounts.reporter.tell(Event::ProofRefused(kind.into()));
                 self.count_wrong(kind, &reserved);
                 Ok(Proof::Wrong)
             }

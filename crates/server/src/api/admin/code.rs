@@ -27,7 +27,8 @@ async fn issue_code(
         let id = known(&context, id)?;
         let code = Code::random(&*context.entropy).map_err(|error| ApiError::internal(error.to_string()))?;
         let policy = Arc::clone(&context.policy);
-        let expires_at = context.accounts.issue_login_code(id, code.clone(), caller.now, policy).await?;
+        let accounts = context.accounts.reporting(&caller.reporter);
+        let expires_at = accounts.issue_login_code(id, code.clone(), caller.now, policy).await?;
         let expires_at = expires_at.ok_or_else(|| not_found("unknown account"))?;
         context.accounts.metrics().attempts.code(CodeOutcome::Told);
         Ok(issued(&code, expires_at))

@@ -1,9 +1,10 @@
 //! `DELETE` an account: everything of it is gone, last steps and waits too.
 
-use super::ACCOUNT;
 use super::request::{AdminRequest, known, not_found};
+use super::{ACCOUNT, Administration};
 use crate::api::error::ApiError;
 use crate::api::router::Route;
+use crate::auth::caller::Caller;
 use crate::context::Context;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,8 +17,9 @@ pub(super) fn route() -> Route {
 }
 
 async fn erase(State(context): State<Arc<Context>>, request: AdminRequest) -> Result<Response, ApiError> {
-    let erase = async move |_, id| {
-        let was_there = context.accounts.delete(&known(&context, id)?).await?;
+    let erase = async move |caller: Caller<Administration>, id| {
+        let accounts = context.accounts.reporting(&caller.reporter);
+        let was_there = accounts.delete(&known(&context, id)?).await?;
         if was_there { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(not_found("unknown account")) }
     };
     request.audited("delete", erase).await

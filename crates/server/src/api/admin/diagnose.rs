@@ -29,7 +29,8 @@ async fn diagnose(
     let diagnose = async move |caller: Caller<Administration>, id| {
         let Request { code, types } = Request::read(&document)?;
         let (id, policy) = (known(&context, id)?, Arc::clone(&context.policy));
-        let diagnosed = context.accounts.diagnose(id, code, types, caller.now, policy).await?;
+        let accounts = context.accounts.reporting(&caller.reporter);
+        let diagnosed = accounts.diagnose(id, code, types, caller.now, policy).await?;
         match diagnosed.ok_or_else(|| not_found("unknown account"))? {
             Diagnosed::Told(diagnosis) => {
                 json(StatusCode::OK, &DiagnosisDescription::of(&diagnosis, caller.now))

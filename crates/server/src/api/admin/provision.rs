@@ -41,7 +41,8 @@ async fn provision(
         record_shape::check(&body)?;
         let read = read(&context, known(&context, id)?, body, &caller).await?;
         let (id, warnings) = (read.id.clone(), read.warnings.clone());
-        let (status, account) = match context.accounts.put(read).await? {
+        let accounts = context.accounts.reporting(&caller.reporter);
+        let (status, account) = match accounts.put(read, caller.now).await? {
             Put::Created(account) => (StatusCode::CREATED, account),
             Put::Replaced(account) => (StatusCode::OK, account),
         };

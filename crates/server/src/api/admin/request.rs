@@ -8,6 +8,7 @@ use crate::api::negotiate::AcceptsJson;
 use crate::api::request::RequestId;
 use crate::auth::caller::Caller;
 use crate::context::Context;
+use crate::events::{By, Origin};
 use crate::trace;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -28,9 +29,18 @@ impl FromRequestParts<Arc<Context>> for AdminRequest {
 
     async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, ApiError> {
         let account = account_of(parts.uri.path()).ok_or_else(|| ApiError::new(ErrorCode::NotFound))?;
-        let caller = Caller::from_request_parts(parts, context).await?;
+        let mut caller = Caller::from_request_parts(parts, context).await?;
         AcceptsJson::from_request_parts(parts, context).await?;
-        let id = parts.extensions.get().cloned().unwrap_or_default();
+        let id: RequestId = parts.extensions.get().cloned().unwrap_or_default();
+        let token = &caller.token;
+        caller.reporter = context.events.reporter(|| Origin {
+            account: account.clone(),
+            by: By::Administrator {
+                client: token.client.as_deref().map(Box::from),
+                subject: token.account.subject().into(),
+            },
+            request_id: id.as_str().into(),
+        });
         Ok(Self { caller, account, id })
     }
 }

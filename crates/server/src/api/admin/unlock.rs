@@ -1,8 +1,10 @@
 //! `POST …/unlock`: the owner may try again at once. What is spent or dead stays so.
 
+use super::Administration;
 use super::request::{AdminRequest, known, not_found};
 use crate::api::error::ApiError;
 use crate::api::router::Route;
+use crate::auth::caller::Caller;
 use crate::context::Context;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,8 +17,9 @@ pub(super) fn route() -> Route {
 }
 
 async fn unlock(State(context): State<Arc<Context>>, request: AdminRequest) -> Result<Response, ApiError> {
-    let unlock = async move |_, id| {
-        let unlocked = context.accounts.unlock(known(&context, id)?).await?;
+    let unlock = async move |caller: Caller<Administration>, id| {
+        let accounts = context.accounts.reporting(&caller.reporter);
+        let unlocked = accounts.unlock(known(&context, id)?, caller.now).await?;
         unlocked.ok_or_else(|| not_found("unknown account"))?;
         Ok(StatusCode::NO_CONTENT.into_response())
     };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::auth::Algorithm;
+use crate::events::Output;
 
 #[test]
 fn a_wrong_value_is_refused_with_what_was_found_and_expected() {
@@ -51,6 +52,14 @@ fn a_wrong_value_is_refused_with_what_was_found_and_expected() {
         (
             "[throttle]\nlongest_wait = \"10s\"",
             "1: throttle.first_wait: found the default 30 seconds, expected 1 to 10 seconds",
+        ),
+        (
+            "[events]\noutput = \"stdou\"",
+            "2: events.output: found \"stdou\", expected \"off\", \"stdout\" or the path of a file, such as \"/var/lib/einmal/events.jsonl\"",
+        ),
+        (
+            "[events]\noutput = true",
+            "2: events.output: found true, expected \"off\", \"stdout\" or the path of a file, such as \"/var/lib/einmal/events.jsonl\"",
         ),
         ("[log]\nformat = \"xml\"", "2: log.format: found \"xml\", expected \"json\" or \"text\""),
         (
@@ -293,6 +302,23 @@ fn claims_are_json_pointers() {
     );
     let nobody = "linked_identity = { claim = \"/a\", provider = \"b\", clients = [] }\n";
     assert!(written(&format!("{MINIMAL}{nobody}")).refusal().contains("leave it out for all clients"));
+}
+
+#[test]
+fn events_are_off_unless_somebody_says_where_they_go() {
+    let events = |text: &str| {
+        let written = written(&format!("{text}\n{MINIMAL}"));
+        let directory = written.directory.path().to_owned();
+        (written.config().events, directory)
+    };
+    for text in ["", "[events]", "[events]\noutput = \"off\""] {
+        assert_eq!(events(text).0, None, "{text}");
+    }
+    assert_eq!(events("[events]\noutput = \"stdout\"").0, Some(Output::Stdout));
+    let (relative, directory) = events("[events]\noutput = \"events.jsonl\"");
+    assert_eq!(relative, Some(Output::File(directory.join("events.jsonl"))));
+    let absolute = events("[events]\noutput = \"/var/log/off\"").0;
+    assert_eq!(absolute, Some(Output::File("/var/log/off".into())));
 }
 
 #[test]

@@ -51,6 +51,7 @@ const PATHS = { authenticator: "authenticators", deviceTOTP: "devices/totp" };
 
 export const listAuthenticators = async () => (await data(await send("GET", PATHS.authenticator))).map(flat);
 export const listDevices = async () => (await data(await send("GET", PATHS.deviceTOTP))).map(flat);
+export const listEvents = async () => (await data(await send("GET", "events"))).map(flat);
 
 /** `proof` is `{ otp }`, `{ pin }` or `{ password }`. */
 export const beginAuthenticator = async (proof, label) =>

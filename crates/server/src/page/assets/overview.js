@@ -1,6 +1,7 @@
-// What the account has: authenticator apps, devices and PIN, each with what can be done about it.
+// What the account has: authenticator apps, devices and PIN, each with what can be done about it, and what was done of late.
 
-import { listAuthenticators, listDevices, pinAndPassword } from "./api.js";
+import { eventList } from "./activity.js";
+import { listAuthenticators, listDevices, listEvents, pinAndPassword } from "./api.js";
 import { askForName, askToDelete } from "./dialogs.js";
 import { alertPlace, el, freshId, show, tell } from "./elements.js";
 import { showConfirmation, showEnrolment } from "./enrol.js";
@@ -20,8 +21,9 @@ export async function showOverview(...said) {
   show(el("h1", {}, say("title")), name && el("p", { class: "lead" }, say("signedInAs", { name })), place);
   tell(...said);
   try {
-    const [authenticators, devices, has] = await Promise.all([listAuthenticators(), listDevices(), proofs()]);
-    place.replaceChildren(...sections(authenticators, devices, has));
+    const [authenticators, devices, events, has] =
+      await Promise.all([listAuthenticators(), listDevices(), listEvents(), proofs()]);
+    place.replaceChildren(...sections(authenticators, devices, events, has));
   } catch (error) {
     const failed = alertPlace();
     place.replaceChildren(failed, button("tryAgain", () => showOverview()));
@@ -35,7 +37,7 @@ async function proofs() {
   return mayAsk ? { isKnown: true, ...(await pinAndPassword()) } : { isKnown: false, pin: true, password: true };
 }
 
-function sections(authenticators, devices, has) {
+function sections(authenticators, devices, events, has) {
   const isLive = (item) => item.state !== "pending";
   const live = [...authenticators, ...devices].filter(isLive).length;
   const item = (one) => itemOf(one, isLive(one) && live === 1);
@@ -46,6 +48,7 @@ function sections(authenticators, devices, has) {
     may("user:users.pin:update") && section("pinSection",
       has.isKnown && el("p", {}, say(has.pin ? "pinIsSet" : "pinIsNotSet")),
       button(has.isKnown && has.pin ? "pinChange" : "pinSet", () => showPin(showOverview))),
+    section("activity", ...eventList(events, [...authenticators, ...devices])),
   ].filter(Boolean);
 }
 

@@ -130,6 +130,25 @@ const en = {
   failScope: "Your account may not do this here.",
   failLinked: "Your account is not linked as it has to be. Please ask the operator.",
   failUnexpected: "That did not work. If it stays so, tell the operator this number: {id}",
+
+  activity: "Recent activity",
+  activityHint: "What was done to your account. If something of it was not you, delete what you do not know, and tell support.",
+  activityNone: "Nothing was changed yet.",
+  activityEarlier: "Earlier",
+  event_device_enrolled: "A device was added",
+  event_device_replaced: "A device got a new key",
+  event_device_deleted: "A device was deleted",
+  event_authenticator_begun: "Adding an authenticator app was begun",
+  event_authenticator_confirmed: "An authenticator app was added",
+  event_authenticator_dropped: "An authenticator app was not added: too many wrong codes",
+  event_authenticator_deleted: "An authenticator app was deleted",
+  event_pin_set: "The PIN was set",
+  event_code_created: "A code was created with the PIN or password",
+  event_code_mailed: "A code was sent by mail",
+  event_code_told: "Support made a code",
+  event_unlocked: "Support unlocked the account",
+  event_account_replaced: "The operator replaced the data of the account",
+  event_diagnosed: "Support checked the codes of the account",
 };
 
 const de = {
@@ -262,6 +281,25 @@ const de = {
   failScope: "Ihr Konto darf das hier nicht.",
   failLinked: "Ihr Konto ist nicht so verknüpft, wie es sein muss. Bitte fragen Sie den Betreiber.",
   failUnexpected: "Das hat nicht geklappt. Wenn es so bleibt, nennen Sie dem Betreiber diese Nummer: {id}",
+
+  activity: "Letzte Vorgänge",
+  activityHint: "Was an Ihrem Konto geändert wurde. Waren Sie etwas davon nicht selbst, löschen Sie, was Sie nicht kennen, und sagen Sie dem Support Bescheid.",
+  activityNone: "Noch wurde nichts geändert.",
+  activityEarlier: "Frühere",
+  event_device_enrolled: "Ein Gerät wurde hinzugefügt",
+  event_device_replaced: "Ein Gerät bekam einen neuen Schlüssel",
+  event_device_deleted: "Ein Gerät wurde gelöscht",
+  event_authenticator_begun: "Das Hinzufügen einer Authenticator-App wurde begonnen",
+  event_authenticator_confirmed: "Eine Authenticator-App wurde hinzugefügt",
+  event_authenticator_dropped: "Eine Authenticator-App wurde nicht hinzugefügt: zu viele falsche Codes",
+  event_authenticator_deleted: "Eine Authenticator-App wurde gelöscht",
+  event_pin_set: "Die PIN wurde gesetzt",
+  event_code_created: "Mit PIN oder Passwort wurde ein Code erzeugt",
+  event_code_mailed: "Ein Code wurde per Mail geschickt",
+  event_code_told: "Der Support hat einen Code erzeugt",
+  event_unlocked: "Der Support hat das Konto entsperrt",
+  event_account_replaced: "Der Betreiber hat die Daten des Kontos ersetzt",
+  event_diagnosed: "Der Support hat die Codes des Kontos geprüft",
 };
 
 export const TEXTS = { en, de };

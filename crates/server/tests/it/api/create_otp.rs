@@ -4,6 +4,7 @@ use crate::harness::service::{SECRET, Service};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::Answer;
 use einmal::accounts::password_hash::hash_argon2id;
+use einmal::clock::Clock;
 use einmal::entropy::SystemEntropy;
 use einmal_core::account::{Account, StoredHash};
 use insta::assert_snapshot;
@@ -148,7 +149,8 @@ async fn a_pin_dies_at_the_fifth_wrong_one_and_only_a_new_one_lives() {
     assert_eq!(service.create("alice", json!({ "pin": PIN })).await.told(), (404, Some("30")));
     service.clock.advance(86_400);
     assert_eq!(service.create("alice", json!({ "pin": PIN })).await.told(), (404, None), "dead");
-    service.change("alice", Account::unlock).await;
+    let now = service.clock.now();
+    service.change("alice", move |account| account.unlock(now)).await;
     service.clock.advance(86_400);
     assert_eq!(
         service.create("alice", json!({ "pin": PIN })).await.status,

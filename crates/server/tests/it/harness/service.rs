@@ -131,7 +131,7 @@ impl Service {
 
     /// As an import with `--replace` does.
     pub(crate) async fn replace(&self, record: &Value) {
-        self.running.accounts().put(self.read(record)).await.unwrap();
+        self.running.accounts().put(self.read(record), self.clock.now()).await.unwrap();
     }
 
     /// Makes an account, given as a line of an import.

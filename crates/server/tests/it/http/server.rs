@@ -20,6 +20,7 @@ use einmal::auth::{
 use einmal::clock::{Clock, SystemClock};
 use einmal::context::Context;
 use einmal::entropy::SystemEntropy;
+use einmal::events::Events;
 use einmal::http::{Front, Limits, Shutdown, listen, serve};
 use einmal::store::sqlite::SqliteStore;
 use einmal::trace::Tracer;
@@ -98,6 +99,7 @@ pub(crate) async fn context() -> Arc<Context> {
         issuer_label: Arc::from("einmal"),
         says_throttled: false,
         tracer: Tracer::default(),
+        events: Events::default(),
     })
 }
 

@@ -4,6 +4,7 @@ use super::{Exposition, growth};
 use crate::harness::issuer::{Answer, KEYS};
 use crate::harness::service::{SECRET, Service, VERIFY};
 use crate::http::client::{Client, within_patience};
+use einmal::clock::Clock;
 use einmal_core::account::AccountId;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -74,7 +75,7 @@ async fn waits_for_a_turn_are_counted() {
     let service = Service::start().await;
     service.provision_device("alice").await;
     let id = AccountId::new("main", "alice");
-    let write = async || service.running.accounts().unlock(id.clone()).await.is_ok();
+    let write = async || service.running.accounts().unlock(id.clone(), service.clock.now()).await.is_ok();
     let turns = "einmal_stage_duration_seconds_count{stage=\"turn\"}";
     within_patience("a wait", async {
         while service.metric(turns).await == 0 {

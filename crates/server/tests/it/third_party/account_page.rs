@@ -76,6 +76,8 @@ async fn users_look_after_their_account_on_phones_and_wide_screens_by_mouse_and_
     assert!(said("wide", "clock").contains("5 minutes fast"), "{}", said("wide", "clock"));
     assert!(said("phone", "clock").contains("5 Minuten vor"), "{}", said("phone", "clock"));
     assert!(said("wide", "wrongCode").contains("Tries left: 4"), "{}", said("wide", "wrongCode"));
+    assert_eq!(seen["wide"]["confirmed"], "An authenticator app was added: My phone");
+    assert_eq!(seen["phone"]["confirmed"], "Eine Authenticator-App wurde hinzugefügt: Mein Telefon");
     assert!(said("wide", "foreign").contains("not begun on this page"), "{}", said("wide", "foreign"));
 
     let recipients: Vec<_> = mail.mails().into_iter().flat_map(|mail| mail.recipients).collect();
@@ -89,7 +91,7 @@ async fn users_look_after_their_account_on_phones_and_wide_screens_by_mouse_and_
 
 fn assert_visit(visit: &Value, width: u64, url: &str) {
     let views = visit["views"].as_object().unwrap();
-    assert_eq!(views.len(), 11, "{visit:#}");
+    assert_eq!(views.len(), 12, "{visit:#}");
     for (name, view) in views {
         assert_eq!(*view, json!({ "width": width, "violations": [] }), "{name} at {width}");
     }
@@ -104,6 +106,9 @@ fn assert_visit(visit: &Value, width: u64, url: &str) {
         visit["rules"],
         json!([[false, false, false], [true, true, false], [true, false, true], [true, true, true]])
     );
+    let activity =
+        ["authenticator_deleted", "pin_set", "authenticator_confirmed", "authenticator_begun", "code_mailed"];
+    assert_eq!(visit["activity"], json!(activity.map(|name| format!("event_{name}"))), "the latest first");
     assert_eq!(visit["typed"], "typed before", "what was typed outlives the session");
 }
 

@@ -1,0 +1,80 @@
+//! What a guesser is not told, the operator is; also of guesses whose answer nobody waits for.
+
+use super::{bare, lines_of, service, until_lines};
+use crate::harness::service::VERIFY;
+use crate::http::client::within_patience;
+use crate::http::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, PING, field, frame};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+#[tokio::test]
+async fn the_true_reason_of_a_refusal_is_in_the_file_and_one_answer_goes_to_the_client() {
+    let service = service().await;
+    service.provision_device("alice").await;
+    service.provision(&json!({ "id": "empty" })).await;
+    let (right, wrong) = (service.code(0), service.wrong_code(0));
+    assert_eq!(service.verify("alice", &right).await, 204);
+    let mut answers = Vec::new();
+    for (subject, otp) in [
+        ("alice", right.as_str()),
+        ("alice", &wrong),
+        ("alice", "no code"),
+        ("empty", &wrong),
+        ("nobody", &wrong),
+    ] {
+        answers.push(service.answer(subject, otp).await.whole());
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    let lines = until_lines(&service.directory.path().join("events.jsonl"), 6).await;
+    let told: Vec<_> = lines[1..].iter().map(|line| (&line["event"], &line["reason"])).collect();
+    let reasons = ["replayed", "wrong", "not_a_code", "nothing_enrolled", "unknown_account"];
+    assert_eq!(told, reasons.map(Value::from).each_ref().map(|reason| (&lines[1]["event"], reason)));
+    assert_eq!(lines[1]["event"], "refused");
+}
+
+/// Or else many guesses could be made that nobody who watches hears of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guess_whose_answer_nobody_waits_for_is_a_line_too() {
+    let service = service().await;
+    let subjects: Vec<_> = (0..40).map(|number| format!("alice-{number}")).collect();
+    for subject in &subjects {
+        service.provision_device(subject).await;
+        let token = format!("Bearer {}", service.token(subject));
+        let fields: Vec<u8> = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", VERIFY),
+            (":authority", "a"),
+            ("authorization", token.as_str()),
+            ("content-type", "application/json"),
+        ]
+        .iter()
+        .flat_map(|(name, value)| field(name, value))
+        .collect();
+        let body = json!({ "otp": service.wrong_code(0) }).to_string();
+        let mut client = Frames::connect(service.running.address).await;
+        let guess =
+            [frame(HEADERS, END_HEADERS, 1, &fields), frame(DATA, END_STREAM, 1, body.as_bytes())].concat();
+        client.send([guess, frame(PING, 0, 0, &[7; 8])].concat()).await;
+        while client.next().await.unwrap().kind != PING {}
+    }
+    let mut counted = BTreeMap::new();
+    for subject in &subjects {
+        // Behind whatever goes on at this account.
+        assert_eq!(service.verify(subject, &service.wrong_code(1)).await, 404);
+        counted.insert(subject.clone(), u64::from(service.failures(subject).await));
+    }
+    let total: u64 = counted.values().sum();
+    assert!(total > 40, "none of those was looked at");
+    let path = service.directory.path().join("events.jsonl");
+    until_lines(&path, usize::try_from(total).unwrap()).await;
+    service.running.shutdown.begin();
+    within_patience("ending", service.running.finished()).await;
+    let mut told = BTreeMap::new();
+    for line in lines_of(&path) {
+        let line = bare(&line);
+        assert_eq!((&line["event"], &line["reason"]), (&"refused".into(), &"wrong".into()));
+        *told.entry(line["account"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    assert_eq!(told, counted, "as many lines as guesses were counted");
+}
