@@ -27,7 +27,7 @@ COPY --from=build /out/ /
 # By number: Kubernetes cannot tell of a name whether it is root.
 USER 65532:65532
 WORKDIR /var/lib/einmal
-# Only the store of SQLite is written, if there is one: run it with --read-only.
+# Only the store of SQLite and a file of events are written, if there are any: run it with --read-only.
 VOLUME /var/lib/einmal
 ENV EINMAL_CONFIG=/etc/einmal/einmal.toml
 EXPOSE 8080 9090

@@ -73,7 +73,7 @@ def settle(order):
         order.paid, order.undecided = True, None
         PAYMENTS.append(order.shown())
         return 200, {"state": "paid"}
-    if code == "otp-invalid":
+    if code in ("otp-invalid", "throttled"):
         order.undecided = None
         return 403, {"state": "refused", "retryAfter": seconds or None}
     if status in (401, 403):

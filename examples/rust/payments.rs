@@ -127,7 +127,7 @@ impl Shop {
                 self.payments.lock().await.push(order.shown());
                 told(StatusCode::OK, json!({ "state": "paid" }))
             }
-            Some(Decision { code, seconds, .. }) if code == "otp-invalid" => {
+            Some(Decision { code, seconds, .. }) if code == "otp-invalid" || code == "throttled" => {
                 progress.undecided = None;
                 let retry_after = (seconds > 0).then_some(seconds);
                 told(StatusCode::FORBIDDEN, json!({ "state": "refused", "retryAfter": retry_after }))

@@ -74,7 +74,7 @@ async function settle(order: Order): Promise<Told> {
     payments.push(shown(order));
     return [200, { state: 'paid' }];
   }
-  if (decision.code === 'otp-invalid') {
+  if (decision.code === 'otp-invalid' || decision.code === 'throttled') {
     order.undecided = undefined;
     return [403, { state: 'refused', retryAfter: decision.seconds || null }];
   }

@@ -23,7 +23,7 @@ const SECONDS: u64 = 10;
 
 struct Market {
     installation: Installation,
-    _serving: Serving,
+    serving: Serving,
     way: Way,
 }
 
@@ -36,10 +36,14 @@ struct Visit<'a> {
 
 impl Market {
     async fn new() -> Self {
-        let installation = Installation::new().await;
+        Self::with("").await
+    }
+
+    async fn with(settings: &str) -> Self {
+        let installation = Installation::with(settings).await;
         let serving = installation.serve().await;
         let way = Way::to(serving.address).await;
-        Self { installation, _serving: serving, way }
+        Self { installation, serving, way }
     }
 
     async fn assert_is_right(&self, shop: &Shop) {
@@ -60,6 +64,12 @@ impl Market {
         visit("guessing").says_how_long_to_wait().await;
         let expired = self.installation.token_with("paid", &json!({ "exp": 1 }));
         Visit { way: &self.way, shop, token: expired }.is_not_paid_without_a_token().await;
+        // Where operators have waits answered so.
+        let market = Self::with("[throttle]\nstatus = 429").await;
+        market.installation.import_device("guessing");
+        self.way.lead_to(market.serving.address);
+        let token = market.installation.token("guessing");
+        Visit { way: &self.way, shop, token }.says_how_long_to_wait().await;
         let said = shop.said();
         assert!(!said.contains("Bearer") && !said.contains(&code_at(step())), "{said}");
     }

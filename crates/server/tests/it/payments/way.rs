@@ -24,8 +24,8 @@ pub(super) struct Sent {
     pub(super) body: String,
 }
 
-#[derive(Default)]
 struct State {
+    einmal: SocketAddr,
     fates: VecDeque<Fate>,
     sent: Vec<Sent>,
 }
@@ -49,13 +49,18 @@ impl Way {
     pub(super) async fn to(einmal: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State::default()));
-        let accepting = tokio::spawn(accept(listener, einmal, Arc::clone(&state)));
+        let state = Arc::new(Mutex::new(State { einmal, fates: VecDeque::new(), sent: Vec::new() }));
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { address, state, accepting }
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// From now on to another einmal.
+    pub(super) fn lead_to(&self, einmal: SocketAddr) {
+        self.state.lock().unwrap().einmal = einmal;
     }
 
     /// Of the next requests; all later ones pass.
@@ -69,22 +74,22 @@ impl Way {
     }
 }
 
-async fn accept(listener: TcpListener, einmal: SocketAddr, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
     while let Ok((shop, _)) = listener.accept().await {
-        tokio::spawn(converse(shop, einmal, Arc::clone(&state)));
+        tokio::spawn(converse(shop, Arc::clone(&state)));
     }
 }
 
 /// `None` as soon as one side is gone.
-async fn converse(mut shop: TcpStream, einmal: SocketAddr, state: Arc<Mutex<State>>) -> Option<()> {
+async fn converse(mut shop: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
     loop {
         let request = message(&mut shop).await?;
-        let fate = {
+        let (einmal, fate) = {
             let mut state = state.lock().unwrap();
             let key = header(&request, "idempotency-key").expect("a key").to_owned();
             let body = request.split_once("\r\n\r\n").unwrap().1.to_owned();
             state.sent.push(Sent { key, body });
-            state.fates.pop_front()
+            (state.einmal, state.fates.pop_front())
         };
         if matches!(fate, Some(Fate::Unavailable)) {
             shop.write_all(UNAVAILABLE).await.ok()?;
