@@ -214,6 +214,8 @@ where
     fn look_at(&mut self, stored: Option<SealedAccount>) -> Result<(Option<T>, Option<Swap>), UpdateError> {
         let (keyring, entropy) = (self.means.keyring.current(), self.means.entropy.as_ref());
         let is_last = self.round == Accounts::MAX_ROUNDS;
+        // Those of a round that was lost have not happened.
+        self.added.clear();
         let Some(stored) = stored else {
             if self.missing == Missing::IsNobody {
                 return Ok((None, None));
