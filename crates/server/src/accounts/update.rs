@@ -234,7 +234,7 @@ where
         let outcome = (self.decide)(&mut opened.account);
         self.added = added(&self.reporter, &opened.account, last);
         let next = opened.next(entropy)?;
-        let may_be_read = !outcome.needs_a_commit() && (is_last || !outcome.is_evaluated());
+        let may_be_read = !outcome.is_repeated() && (is_last || !outcome.is_evaluated());
         if opened.is(&next) && may_be_read {
             return Ok((Some(outcome), None));
         }
@@ -263,7 +263,7 @@ where
         let Self { means, count, reporter, added, reply, _turn: turn, .. } = self;
         if let Ok(outcome) = &outcome {
             count(&means.metrics.attempts, outcome.as_ref());
-            if outcome.as_ref().is_some_and(Outcome::needs_a_commit) {
+            if outcome.as_ref().is_some_and(Outcome::is_repeated) {
                 reporter.tell(Event::Repeated);
             }
             reporter.changed(&added);

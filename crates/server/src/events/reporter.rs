@@ -3,7 +3,7 @@
 use super::event::{AuthenticatorFault, Event};
 use super::writer::{Pending, Queue};
 use crate::clock;
-use crate::metrics::{Guarded, VerificationOutcome};
+use crate::metrics::{Attempts, Guarded, VerificationOutcome};
 use einmal_core::account::{AccountId, HistoryEntry, OtpTypes, ProofKind, Verdict, Verification, Wait};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -47,8 +47,10 @@ impl Reporter {
         }
     }
 
-    /// What became of a code that was offered for one of the `asked` types; `None` if there is no account.
-    pub fn decided(&self, asked: OtpTypes, verdict: Option<&Verdict>) {
+    /// Counts and tells what became of a code that was offered for one of the `asked` types; `None` if there is no
+    /// account.
+    pub fn decided(&self, attempts: &Attempts, asked: OtpTypes, verdict: Option<&Verdict>) {
+        attempts.decided(asked, verdict);
         if !self.is_on() {
             return;
         }
