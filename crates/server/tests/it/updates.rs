@@ -128,7 +128,7 @@ impl World {
         let alice = read_record(record, &reading).unwrap();
         accounts.insert([(&alice.id, &alice.account)]).await.unwrap();
         store.swaps.store(0, Ordering::SeqCst);
-        Self { accounts, store, directory: directory }
+        Self { accounts, store, directory }
     }
 
     async fn verify(&self, code: &str) -> Result<Option<Verification>, UpdateError> {
