@@ -82,23 +82,28 @@ impl HistoryKind {
         }
     }
 
-    const fn is_of_a_code(self) -> bool {
-        matches!(self, Self::CodeCreated | Self::CodeMailed | Self::CodeTold)
+    /// About codes, or what support does beside: it leaves everything as it is enrolled, and may happen often.
+    const fn is_frequent(self) -> bool {
+        matches!(
+            self,
+            Self::CodeCreated | Self::CodeMailed | Self::CodeTold | Self::Unlocked | Self::Diagnosed
+        )
     }
 }
 
 impl History {
     /// Entries that are kept.
     pub const KEPT: usize = 20;
-    /// Of these, those about codes. For a mail a token is enough: whoever has one must not be able to wash out what was
-    /// enrolled or deleted, and who logs in by mail every day wants to see that, too.
-    pub const CODES_KEPT: usize = 10;
+    /// Of these, those about codes and support. For a mail a token is enough, and support diagnoses and unlocks as often
+    /// as it likes: nobody must be able to wash out by that what was enrolled or deleted, and who logs in by mail every
+    /// day wants to see that, too.
+    pub const FREQUENT_KEPT: usize = 10;
 
     pub fn add(&mut self, kind: HistoryKind, credential: Option<Uuid>, at: Timestamp) {
         let number = self.last_number().saturating_add(1);
-        let codes = self.0.iter().filter(|entry| entry.kind.is_of_a_code()).count();
-        let goes = if kind.is_of_a_code() && codes >= Self::CODES_KEPT {
-            self.0.iter().position(|entry| entry.kind.is_of_a_code())
+        let frequent = self.0.iter().filter(|entry| entry.kind.is_frequent()).count();
+        let goes = if kind.is_frequent() && frequent >= Self::FREQUENT_KEPT {
+            self.0.iter().position(|entry| entry.kind.is_frequent())
         } else {
             (self.0.len() >= Self::KEPT).then_some(0)
         };

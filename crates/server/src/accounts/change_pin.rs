@@ -53,7 +53,7 @@ impl Outcome for Attempted {
         }
     }
 
-    fn needs_a_commit(&self) -> bool {
+    fn is_repeated(&self) -> bool {
         matches!(self, Self::Known(PinChange::Repeated))
     }
 }
@@ -94,8 +94,7 @@ impl Accounts {
                     Some(Attempted::Known(_) | Attempted::NotHashed) => return,
                     None => None,
                 };
-                attempts.decided(OtpTypes::ALL, verdict);
-                reporter.decided(OtpTypes::ALL, verdict);
+                reporter.decided(attempts, OtpTypes::ALL, verdict);
             };
             match self.update_counted(id.clone(), attempt, count).await? {
                 Some(Attempted::Looked(change, _) | Attempted::Known(change)) => return Ok(change),

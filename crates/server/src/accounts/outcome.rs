@@ -8,9 +8,9 @@ pub trait Outcome: Send + 'static {
     /// take the same time.
     fn is_evaluated(&self) -> bool;
 
-    /// Whether it stands on what was read, such as an earlier success. What one reads may not be on the disk of every
-    /// replica yet; a commit after it is not answered before it is.
-    fn needs_a_commit(&self) -> bool {
+    /// Whether an earlier success is answered again. That was read, and what one reads may not be on the disk of every
+    /// replica yet: so it needs a commit, which is not answered before it is.
+    fn is_repeated(&self) -> bool {
         false
     }
 }
@@ -36,7 +36,7 @@ impl<T: Outcome> Outcome for Keyed<T> {
         }
     }
 
-    fn needs_a_commit(&self) -> bool {
+    fn is_repeated(&self) -> bool {
         matches!(self, Self::Repeated)
     }
 }

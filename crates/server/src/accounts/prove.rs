@@ -11,7 +11,6 @@ pub use deed::Deed;
 pub use elsewhere::{Judged, Judging};
 pub(super) use looked::Looked;
 
-use super::outcome::Done;
 use super::password_hash::{Crowded, Place};
 use super::{Accounts, UpdateError};
 use crate::events::Event;
@@ -24,7 +23,7 @@ use einmal_core::account::{
 };
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
-use looked::Admission;
+use looked::{Admission, Settled};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -176,14 +175,8 @@ impl<D: Deed> Attempt<D> {
         let count = move |attempts: &Attempts, seen: Option<&(Looked<D::Done>, Option<Verdict>)>| match seen {
             Some((Looked::Untouched(Proof::Wrong), None)) => reporter.not_a_code(OtpTypes::ALL),
             Some((_, None)) => {}
-            Some((_, Some(verdict))) => {
-                attempts.decided(OtpTypes::ALL, Some(verdict));
-                reporter.decided(OtpTypes::ALL, Some(verdict));
-            }
-            None => {
-                attempts.decided(OtpTypes::ALL, None);
-                reporter.decided(OtpTypes::ALL, None);
-            }
+            Some((_, Some(verdict))) => reporter.decided(attempts, OtpTypes::ALL, Some(verdict)),
+            None => reporter.decided(attempts, OtpTypes::ALL, None),
         };
         let seen = self.accounts.update_counted(self.id.clone(), attempt, count).await?;
         Ok(seen.map_or(Proof::Wrong, |(looked, _)| looked.into_proof()))
@@ -237,16 +230,16 @@ impl<D: Deed> Attempt<D> {
         let (deed, policy) = (Arc::clone(&self.deed), Arc::clone(&self.policy));
         let settle = move |account: &mut Account| {
             let is_settled = account.settle(&reserved, rehashed.as_ref(), &policy);
-            Done(is_settled.then(|| carry_out(deed.as_ref(), account)))
+            Settled(is_settled.then(|| carry_out(deed.as_ref(), account)))
         };
         let reporter = self.accounts.reporter.clone();
-        let count = move |_: &Attempts, settled: Option<&Done<Option<Proof<D::Done>>>>| {
-            if let Some(Done(Some(_))) = settled {
+        let count = move |_: &Attempts, settled: Option<&Settled<D::Done>>| {
+            if let Some(Settled(Some(_))) = settled {
                 reporter.tell(Event::ProofAccepted(kind.into()));
             }
         };
         match self.accounts.update_counted(self.id.clone(), settle, count).await? {
-            Some(Done(settled)) => Ok(settled),
+            Some(Settled(settled)) => Ok(settled),
             None => Ok(Some(Proof::Wrong)),
         }
     }

@@ -214,6 +214,8 @@ where
     fn look_at(&mut self, stored: Option<SealedAccount>) -> Result<(Option<T>, Option<Swap>), UpdateError> {
         let (keyring, entropy) = (self.means.keyring.current(), self.means.entropy.as_ref());
         let is_last = self.round == Accounts::MAX_ROUNDS;
+        // Those of a round that was lost have not happened.
+        self.added.clear();
         let Some(stored) = stored else {
             if self.missing == Missing::IsNobody {
                 return Ok((None, None));
@@ -232,7 +234,7 @@ where
         let outcome = (self.decide)(&mut opened.account);
         self.added = added(&self.reporter, &opened.account, last);
         let next = opened.next(entropy)?;
-        let may_be_read = !outcome.needs_a_commit() && (is_last || !outcome.is_evaluated());
+        let may_be_read = !outcome.is_repeated() && (is_last || !outcome.is_evaluated());
         if opened.is(&next) && may_be_read {
             return Ok((Some(outcome), None));
         }
@@ -261,7 +263,7 @@ where
         let Self { means, count, reporter, added, reply, _turn: turn, .. } = self;
         if let Ok(outcome) = &outcome {
             count(&means.metrics.attempts, outcome.as_ref());
-            if outcome.as_ref().is_some_and(Outcome::needs_a_commit) {
+            if outcome.as_ref().is_some_and(Outcome::is_repeated) {
                 reporter.tell(Event::Repeated);
             }
             reporter.changed(&added);

@@ -95,8 +95,7 @@ async fn verify_otp(
             Some(Keyed::KeyReused) => return,
             None => None,
         };
-        attempts.decided(types, verdict);
-        reporter.decided(types, verdict);
+        reporter.decided(attempts, types, verdict);
     };
     let accounts = context.accounts.reporting(&caller.reporter);
     let verdict = match accounts.update_counted(id.clone(), decide, count).await? {

@@ -66,6 +66,22 @@ impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, ApiError> {
+        Self::admit(parts, context, |token| Origin {
+            account: token.account.clone(),
+            by: By::Owner { client: token.client.as_deref().map(Box::from) },
+            request_id: parts.extensions.get().map(RequestId::as_str).unwrap_or_default().into(),
+        })
+        .await
+    }
+}
+
+impl<Op: Operation> Caller<Op> {
+    /// `origin`: of what comes of the request, which need not be about the account of the token.
+    pub(crate) async fn admit(
+        parts: &Parts,
+        context: &Context,
+        origin: impl FnOnce(&VerifiedToken) -> Origin,
+    ) -> Result<Self, ApiError> {
         let token = bearer_token(&parts.headers)?;
         let now = context.clock.now();
         let metrics = context.accounts.metrics();
@@ -83,11 +99,7 @@ impl<Op: Operation> FromRequestParts<Arc<Context>> for Caller<Op> {
         if let Err(reason) = Op::is_open_to(&token, context) {
             return Err(insufficient_scope(Op::SCOPE).detail(reason).logged(asked_by(&token)));
         }
-        let reporter = context.events.reporter(|| Origin {
-            account: token.account.clone(),
-            by: By::Owner { client: token.client.as_deref().map(Box::from) },
-            request_id: parts.extensions.get().map(RequestId::as_str).unwrap_or_default().into(),
-        });
+        let reporter = context.events.reporter(|| origin(&token));
         Ok(Self { token, now, reporter, operation: PhantomData })
     }
 }

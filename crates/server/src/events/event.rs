@@ -13,7 +13,7 @@ pub enum Event {
     Refused(OtpTypes, VerificationOutcome),
     /// Nothing was looked at: of a code, with the types that were asked for.
     Throttled {
-        of: Guarded,
+        of: Throttled,
         types: Option<OtpTypes>,
         wait_seconds: u64,
     },
@@ -39,6 +39,22 @@ pub enum Event {
     },
 }
 
+/// What came too early, or too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Throttled {
+    Attempt(Guarded),
+    Diagnosis,
+}
+
+impl Throttled {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Attempt(of) => of.name(),
+            Self::Diagnosis => "diagnosis",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthenticatorFault {
     Wrong,
@@ -54,26 +70,26 @@ impl AuthenticatorFault {
     }
 }
 
-/// Of all events, but those that are named like what is in a history.
-const OWN: [&str; 13] = [
-    "verified",
-    "refused",
-    "throttled",
-    "wait_begun",
-    "suspended",
-    "pin_dead",
-    "proof_accepted",
-    "proof_refused",
-    "repeated",
-    "authenticator_refused",
-    "account_created",
-    "account_deleted",
-    "keys_changed",
+/// Each event once, but those that are named like what is in a history.
+const OWN: [Event; 13] = [
+    Event::Verified(None),
+    Event::Refused(OtpTypes::ALL, VerificationOutcome::NotACode),
+    Event::Throttled { of: Throttled::Diagnosis, types: None, wait_seconds: 0 },
+    Event::WaitBegun(Guarded::Code),
+    Event::Suspended(0),
+    Event::PinDead,
+    Event::ProofAccepted(Guarded::Pin),
+    Event::ProofRefused(Guarded::Pin),
+    Event::Repeated,
+    Event::AuthenticatorRefused(Uuid::nil(), AuthenticatorFault::Wrong),
+    Event::AccountCreated,
+    Event::AccountDeleted,
+    Event::KeysChanged { key: 0, keys: 0 },
 ];
 
 /// Of all events.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    OWN.into_iter().chain(HistoryKind::ALL.map(HistoryKind::name))
+    OWN.into_iter().map(|event| event.name()).chain(HistoryKind::ALL.map(HistoryKind::name))
 }
 
 impl Event {

@@ -5,7 +5,8 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::fmt::{self, Display};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,30 +26,32 @@ impl Display for Output {
 
 /// One that is open.
 pub(super) enum Sink {
-    Stdout,
+    /// Shared with the log, whose lines go through a buffer that does not tell how much of one was written.
+    Stdout(File),
     File(PathBuf, File),
 }
 
 impl Sink {
     pub(super) fn open(output: &Output) -> io::Result<Self> {
         match output {
-            Output::Stdout => Ok(Self::Stdout),
+            Output::Stdout => Ok(Self::Stdout(io::stdout().as_fd().try_clone_to_owned()?.into())),
             Output::File(path) => Ok(Self::File(path.clone(), open_file(path)?)),
         }
     }
 
-    /// If it fails, the old one stays in use.
-    pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if let Self::File(path, file) = self {
-            *file = open_file(path)?;
-        }
-        Ok(())
+    /// Whether it is another one now. If it fails, the old one stays in use.
+    pub(super) fn reopen(&mut self) -> io::Result<bool> {
+        let Self::File(path, file) = self else { return Ok(false) };
+        let next = open_file(path)?;
+        let (old, new) = (file.metadata()?, next.metadata()?);
+        *file = next;
+        Ok((old.dev(), old.ino()) != (new.dev(), new.ino()))
     }
 
     /// How many bytes were written, and why it was not all of them.
     pub(super) fn write(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
         match self {
-            Self::Stdout => write_lines(&mut io::stdout().lock(), lines),
+            Self::Stdout(stdout) => write_lines(stdout, lines),
             Self::File(_, file) => write_all(file, lines),
         }
     }
@@ -62,14 +65,20 @@ fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The lock is held for all of them, so that no line of the log comes between; each is one write.
-fn write_lines(writer: &mut impl Write, lines: &[u8]) -> (usize, io::Result<()>) {
+/// Each is one write, under the lock of the log: none comes into the middle of another one, and the log need not wait for
+/// more than one.
+fn write_lines(stdout: &mut File, lines: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        if let Err(error) = writer.write_all(line).and_then(|()| writer.flush()) {
-            return (written, Err(error));
+        let mut log = io::stdout().lock();
+        let (length, outcome) = match log.flush() {
+            Ok(()) => write_all(stdout, line),
+            Err(error) => (0, Err(error)),
+        };
+        written += length;
+        if outcome.is_err() {
+            return (written, outcome);
         }
-        written += line.len();
     }
     (written, Ok(()))
 }

@@ -1,9 +1,9 @@
 //! Tells what comes of one request: whose account it is about, and who asks. Where events are off it is nothing.
 
-use super::event::{AuthenticatorFault, Event};
+use super::event::{AuthenticatorFault, Event, Throttled};
 use super::writer::{Pending, Queue};
 use crate::clock;
-use crate::metrics::{Guarded, VerificationOutcome};
+use crate::metrics::{Attempts, Guarded, VerificationOutcome};
 use einmal_core::account::{AccountId, HistoryEntry, OtpTypes, ProofKind, Verdict, Verification, Wait};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -47,8 +47,10 @@ impl Reporter {
         }
     }
 
-    /// What became of a code that was offered for one of the `asked` types; `None` if there is no account.
-    pub fn decided(&self, asked: OtpTypes, verdict: Option<&Verdict>) {
+    /// Counts and tells what became of a code that was offered for one of the `asked` types; `None` if there is no
+    /// account.
+    pub fn decided(&self, attempts: &Attempts, asked: OtpTypes, verdict: Option<&Verdict>) {
+        attempts.decided(asked, verdict);
         if !self.is_on() {
             return;
         }
@@ -59,7 +61,8 @@ impl Reporter {
             Verification::Accepted => Event::Verified(verdict.accepted_as),
             Verification::Refused(refusal) => Event::Refused(asked, refusal.into()),
             Verification::Throttled(wait) => {
-                Event::Throttled { of: Guarded::Code, types: Some(asked), wait_seconds: wait.seconds }
+                let of = Throttled::Attempt(Guarded::Code);
+                Event::Throttled { of, types: Some(asked), wait_seconds: wait.seconds }
             }
         });
         if verdict.begins_wait {
@@ -76,7 +79,13 @@ impl Reporter {
     }
 
     pub fn proof_throttled(&self, kind: ProofKind, wait: Wait) {
-        self.tell(Event::Throttled { of: kind.into(), types: None, wait_seconds: wait.seconds });
+        let of = Throttled::Attempt(kind.into());
+        self.tell(Event::Throttled { of, types: None, wait_seconds: wait.seconds });
+    }
+
+    pub fn diagnosis_throttled(&self, wait: Wait) {
+        let of = Throttled::Diagnosis;
+        self.tell(Event::Throttled { of, types: None, wait_seconds: wait.seconds });
     }
 
     pub fn authenticator_refused(&self, id: Uuid, fault: AuthenticatorFault) {

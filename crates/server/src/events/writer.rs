@@ -7,9 +7,10 @@ use super::output::{Output, Sink};
 use super::reporter::Origin;
 use crate::metrics::EventMetrics;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -44,26 +45,12 @@ pub(super) struct Queue {
 }
 
 /// What both ends of the queue know.
+#[derive(Default)]
 struct State {
     metrics: EventMetrics,
-    is_losing: AtomicBool,
+    /// Something found the queue full. The log may be what is stalled: so the writer says it, and not who hands in.
+    has_overflowed: AtomicBool,
     is_to_reopen: AtomicBool,
-}
-
-impl State {
-    /// An outage is one line of the log, and its end another.
-    fn lose(&self, count: usize, error: impl FnOnce() -> String) {
-        self.metrics.lost.inc_by(count as u64);
-        if !self.is_losing.swap(true, Ordering::Relaxed) {
-            tracing::error!(error = error(), "events cannot be written and are lost");
-        }
-    }
-
-    fn recover(&self) {
-        if self.is_losing.swap(false, Ordering::Relaxed) {
-            tracing::info!("events can be written again");
-        }
-    }
 }
 
 impl Queue {
@@ -71,12 +58,9 @@ impl Queue {
         let sink = Sink::open(output)?;
         let is_file = matches!(output, Output::File(_));
         let (sender, receiver) = sync_channel(CAPACITY);
-        let state =
-            State { metrics, is_losing: AtomicBool::new(false), is_to_reopen: AtomicBool::new(false) };
-        let state = Arc::new(state);
+        let state = Arc::new(State { metrics, ..State::default() });
         let (ends, ended) = watch::channel(());
-        let (name, lines) = (output.to_string(), Vec::new());
-        let writer = Writer { name, sink, receiver, state: Arc::clone(&state), lines, is_torn: false };
+        let writer = Writer::new(output.to_string(), sink, receiver, Arc::clone(&state));
         let run = move || {
             writer.run();
             drop(ends);
@@ -90,10 +74,9 @@ impl Queue {
     }
 
     pub(super) fn put(&self, pending: Pending) {
-        match self.sender.try_send(Message::Event(pending)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.state.lose(1, || format!("{CAPACITY} are waiting")),
-            Err(TrySendError::Disconnected(_)) => self.state.lose(1, || "the writer has ended".to_owned()),
+        if self.sender.try_send(Message::Event(pending)).is_err() {
+            self.state.metrics.lost.inc();
+            self.state.has_overflowed.store(true, Ordering::Relaxed);
         }
     }
 
@@ -132,9 +115,15 @@ struct Writer {
     lines: Vec<u8>,
     /// The last line that was written has no end.
     is_torn: bool,
+    /// An outage goes on.
+    is_losing: bool,
 }
 
 impl Writer {
+    fn new(name: String, sink: Sink, receiver: Receiver<Message>, state: Arc<State>) -> Self {
+        Self { name, sink, receiver, state, lines: Vec::new(), is_torn: false, is_losing: false }
+    }
+
     fn run(mut self) {
         while let Ok(first) = self.receiver.recv() {
             self.lines.clear();
@@ -149,10 +138,27 @@ impl Writer {
             if self.state.is_to_reopen.swap(false, Ordering::Relaxed) {
                 self.reopen();
             }
+            if self.state.has_overflowed.swap(false, Ordering::Relaxed) {
+                self.lose(0, || format!("{CAPACITY} are waiting"));
+            }
             let is_drained = count < GROUP;
             if !self.lines.is_empty() && self.write() && is_drained {
-                self.state.recover();
+                self.recover();
             }
+        }
+    }
+
+    /// An outage is one line of the log, and its end another.
+    fn lose(&mut self, count: usize, error: impl FnOnce() -> String) {
+        self.state.metrics.lost.inc_by(count as u64);
+        if !mem::replace(&mut self.is_losing, true) {
+            tracing::error!(error = error(), "events cannot be written and are lost");
+        }
+    }
+
+    fn recover(&mut self) {
+        if mem::take(&mut self.is_losing) {
+            tracing::info!("events can be written again");
         }
     }
 
@@ -161,14 +167,16 @@ impl Writer {
         let start = self.lines.len();
         if let Err(error) = line::write(pending, &mut self.lines) {
             self.lines.truncate(start);
-            self.state.lose(1, || error.to_string());
+            self.lose(1, || error.to_string());
         }
     }
 
     fn reopen(&mut self) {
         let file = self.name.as_str();
         match self.sink.reopen() {
-            Ok(()) => {
+            Ok(is_another) => {
+                // Half a line at the end of the old one is nothing to the new one.
+                self.is_torn &= !is_another;
                 tracing::info!(file, "SIGHUP: the file of events is opened again");
             }
             Err(error) => {
@@ -192,7 +200,8 @@ impl Writer {
         match outcome {
             Ok(()) => true,
             Err(error) => {
-                self.state.lose(lost, || format!("{}: {error}", self.name));
+                let name = self.name.clone();
+                self.lose(lost, || format!("{name}: {error}"));
                 false
             }
         }
@@ -202,40 +211,80 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metrics;
     use rustix::fs::{OFlags, fcntl_setfl};
-    use std::fs::File;
-    use std::io::Read;
+    use std::fs::{self, File};
+    use std::io::{PipeReader, Read};
     use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
+
+    /// Longer than what a pipe takes whole or not at all.
+    fn line() -> Vec<u8> {
+        format!("{{\"event\":\"pin_dead\",\"account\":\"{}\"}}\n", "a".repeat(5_000)).into_bytes()
+    }
+
+    /// One that takes what fits and refuses the rest.
+    fn pipe() -> (PipeReader, File) {
+        let (reader, pipe) = io::pipe().unwrap();
+        fcntl_setfl(&pipe, OFlags::NONBLOCK).unwrap();
+        (reader, File::from(OwnedFd::from(pipe)))
+    }
+
+    fn writer(sink: Sink) -> Writer {
+        Writer::new(String::new(), sink, sync_channel(1).1, Arc::default())
+    }
+
+    fn writes(writer: &mut Writer, count: usize) -> bool {
+        writer.lines = line().repeat(count);
+        writer.write()
+    }
 
     /// As a disk does that is full and has room again.
-    #[test]
-    fn half_a_line_stays_alone_and_is_counted_as_lost() {
-        let (mut reader, pipe) = io::pipe().unwrap();
-        fcntl_setfl(&pipe, OFlags::NONBLOCK).unwrap();
-        let metrics = Metrics::default().events;
-        let (is_losing, is_to_reopen) = (AtomicBool::new(false), AtomicBool::new(false));
-        let state = Arc::new(State { metrics: metrics.clone(), is_losing, is_to_reopen });
-        let sink = Sink::File("pipe".into(), File::from(OwnedFd::from(pipe)));
-        let (_sender, receiver) = sync_channel(1);
-        let line = b"{\"event\":\"pin_dead\",\"account\":\"alice\"}\n";
-        let lines = line.repeat(2_000);
-        let mut writer = Writer { name: String::new(), sink, receiver, state, lines, is_torn: false };
-        assert!(!writer.write(), "a pipe takes less");
+    fn halves(sink: Sink, mut reader: PipeReader) {
+        let mut writer = writer(sink);
+        let state = Arc::clone(&writer.state);
+        assert!(!writes(&mut writer, 100), "a pipe takes less");
         let mut taken = vec![0; 1 << 20];
         let length = reader.read(&mut taken).unwrap();
-        assert!(!length.is_multiple_of(line.len()), "the last one was cut");
-        writer.lines = line.to_vec();
-        assert!(writer.write());
+        assert!(!length.is_multiple_of(line().len()), "the last one was cut");
+        assert!(writes(&mut writer, 1));
         drop(writer);
         let mut text = String::from_utf8(taken[..length].to_vec()).unwrap();
         reader.read_to_string(&mut text).unwrap();
         let (whole, halves): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.ends_with('}'));
         assert_eq!(halves.len(), 1, "{halves:?}");
-        assert!(text.ends_with(std::str::from_utf8(line).unwrap()));
-        assert_eq!(
-            (metrics.written.get(), metrics.lost.get()),
-            (whole.len() as u64, 2_001 - whole.len() as u64)
-        );
+        assert!(text.as_bytes().ends_with(&line()));
+        let (written, lost) = (state.metrics.written.get(), state.metrics.lost.get());
+        assert_eq!((written, lost), (whole.len() as u64, 101 - whole.len() as u64));
+    }
+
+    #[test]
+    fn half_a_line_stays_alone_and_is_counted_as_lost() {
+        let (reader, pipe) = pipe();
+        halves(Sink::File("pipe".into(), pipe), reader);
+    }
+
+    #[test]
+    fn on_standard_output_half_a_line_stays_alone_too() {
+        let (reader, pipe) = pipe();
+        halves(Sink::Stdout(pipe), reader);
+    }
+
+    #[test]
+    fn half_a_line_is_left_behind_with_its_file_and_kept_apart_where_the_file_is_the_same() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("events.jsonl");
+        let sink = |path: &PathBuf| Sink::open(&Output::File(path.clone())).unwrap();
+        for is_another in [true, false] {
+            let mut writer = writer(sink(&path));
+            writer.is_torn = true;
+            if is_another {
+                fs::rename(&path, directory.path().join("events.jsonl.1")).unwrap();
+            }
+            writer.reopen();
+            assert!(writes(&mut writer, 1));
+            assert_eq!(fs::read(&path).unwrap().starts_with(&line()), is_another);
+            fs::remove_file(&path).unwrap();
+        }
     }
 }

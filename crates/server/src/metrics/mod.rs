@@ -72,7 +72,7 @@ pub struct SpanMetrics {
 }
 
 /// Of security events.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct EventMetrics {
     pub written: Counter,
     pub lost: Counter,

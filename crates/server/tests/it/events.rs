@@ -5,6 +5,7 @@ mod history;
 mod manual;
 mod overflow;
 mod refusals;
+mod repeats;
 mod schema;
 mod story;
 

@@ -3,20 +3,24 @@
 use crate::harness::clock::NOW;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
+use einmal::events::{By, Events, Origin, Output};
+use einmal::metrics::Metrics;
 use einmal::store::sqlite::SqliteStore;
 use einmal::store::{Fence, Inspection, SealedAccount, Store, StoreError, StoreFuture, Swap, SwapOutcome};
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, Verification};
+use einmal_core::account::{Account, AccountId, OtpTypes, Refusal, StoredHash, Verification};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
-/// A real store, but the next so many swaps are lost to somebody else, or committed without an answer.
+/// A real store, but the next so many swaps are lost to somebody else, who may have deleted the account, or committed
+/// without an answer.
 struct Unlucky {
     store: SqliteStore,
     lost: AtomicUsize,
+    deleted: AtomicUsize,
     unanswered: AtomicUsize,
     swaps: AtomicUsize,
 }
@@ -35,6 +39,14 @@ impl Store for Unlucky {
         if take_one(&self.lost) {
             let outcomes = vec![SwapOutcome::Conflict; swaps.len()];
             return Box::pin(async { Ok(outcomes) });
+        }
+        if take_one(&self.deleted) {
+            return Box::pin(async move {
+                for swap in &swaps {
+                    self.store.delete(swap.id.clone()).await?;
+                }
+                self.store.swap_many(swaps).await
+            });
         }
         Box::pin(async move {
             let outcomes = self.store.swap_many(swaps).await?;
@@ -90,7 +102,7 @@ impl Store for Unlucky {
 struct World {
     accounts: Accounts,
     store: Arc<Unlucky>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 const AT: Timestamp = Timestamp::from_seconds(NOW);
@@ -102,6 +114,7 @@ impl World {
         let store = Arc::new(Unlucky {
             store: SqliteStore::open(&directory.path().join("einmal.db")).unwrap(),
             lost: AtomicUsize::new(0),
+            deleted: AtomicUsize::new(0),
             unanswered: AtomicUsize::new(0),
             swaps: AtomicUsize::new(0),
         });
@@ -115,7 +128,7 @@ impl World {
         let alice = read_record(record, &reading).unwrap();
         accounts.insert([(&alice.id, &alice.account)]).await.unwrap();
         store.swaps.store(0, Ordering::SeqCst);
-        Self { accounts, store, _directory: directory }
+        Self { accounts, store, directory }
     }
 
     async fn verify(&self, code: &str) -> Result<Option<Verification>, UpdateError> {
@@ -203,6 +216,26 @@ async fn where_there_is_no_account_none_is_made() {
     assert_eq!(world.accounts.update(stranger.clone(), decide).await.unwrap(), None);
     assert_eq!(world.store.load_many(vec![stranger]).await.unwrap(), [None]);
     assert_eq!(world.swaps(), 0);
+}
+
+#[tokio::test]
+async fn what_was_lost_to_the_deletion_of_the_account_is_no_event() {
+    let (world, alice) = (World::new().await, AccountId::new("main", "alice"));
+    let path = world.directory.path().join("events.jsonl");
+    let events = Events::open(Some(&Output::File(path.clone())), Metrics::default().events).unwrap();
+    let reporter = events.reporter(|| {
+        let by = By::Owner { client: None };
+        Origin { account: alice.clone(), by, request_id: "r-1".into() }
+    });
+    let accounts = world.accounts.reporting(&reporter);
+    let set_pin = |account: &mut Account| account.set_pin(StoredHash::new("$pin"), AT);
+    accounts.change(alice.clone(), set_pin).await.unwrap();
+    world.store.deleted.store(1, Ordering::SeqCst);
+    assert_eq!(accounts.change(alice, set_pin).await.unwrap(), None, "there is no account");
+    let ending = events.ending();
+    drop((events, reporter, accounts));
+    ending.wait().await;
+    assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 1, "that of the first change");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ impl<T: Send + 'static> Outcome for Looked<T> {
         matches!(self, Self::At(_))
     }
 
-    fn needs_a_commit(&self) -> bool {
+    fn is_repeated(&self) -> bool {
         matches!(self, Self::At(Proof::Repeated(_)))
     }
 }
@@ -42,8 +42,22 @@ impl<T: Send + 'static> Outcome for (Looked<T>, Option<Verdict>) {
         self.0.is_evaluated()
     }
 
-    fn needs_a_commit(&self) -> bool {
-        self.0.needs_a_commit()
+    fn is_repeated(&self) -> bool {
+        self.0.is_repeated()
+    }
+}
+
+/// What was right, once it is settled; `None` if it is not the account's any more.
+pub(super) struct Settled<T>(pub(super) Option<Proof<T>>);
+
+impl<T: Send + 'static> Outcome for Settled<T> {
+    fn is_evaluated(&self) -> bool {
+        true
+    }
+
+    /// A twin of the request may have been accepted meanwhile.
+    fn is_repeated(&self) -> bool {
+        matches!(self.0, Some(Proof::Repeated(_)))
     }
 }
 
@@ -62,7 +76,7 @@ impl<T: Send + 'static> Outcome for Admission<T> {
         }
     }
 
-    fn needs_a_commit(&self) -> bool {
-        matches!(self, Self::Decided(looked) if looked.needs_a_commit())
+    fn is_repeated(&self) -> bool {
+        matches!(self, Self::Decided(looked) if looked.is_repeated())
     }
 }

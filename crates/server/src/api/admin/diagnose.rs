@@ -36,6 +36,7 @@ async fn diagnose(
                 json(StatusCode::OK, &DiagnosisDescription::of(&diagnosis, caller.now))
             }
             Diagnosed::TooOften(wait) => {
+                caller.reporter.diagnosis_throttled(wait);
                 let error = ApiError::new(ErrorCode::Throttled).retry_after(wait.seconds);
                 Err(error
                     .detail("This account was diagnosed as often as it may be.")

@@ -6,6 +6,7 @@ use super::account_path::account_of;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::negotiate::AcceptsJson;
 use crate::api::request::RequestId;
+use crate::auth::VerifiedToken;
 use crate::auth::caller::Caller;
 use crate::context::Context;
 use crate::events::{By, Origin};
@@ -29,18 +30,17 @@ impl FromRequestParts<Arc<Context>> for AdminRequest {
 
     async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, ApiError> {
         let account = account_of(parts.uri.path()).ok_or_else(|| ApiError::new(ErrorCode::NotFound))?;
-        let mut caller = Caller::from_request_parts(parts, context).await?;
-        AcceptsJson::from_request_parts(parts, context).await?;
         let id: RequestId = parts.extensions.get().cloned().unwrap_or_default();
-        let token = &caller.token;
-        caller.reporter = context.events.reporter(|| Origin {
+        let origin = |token: &VerifiedToken| Origin {
             account: account.clone(),
             by: By::Administrator {
                 client: token.client.as_deref().map(Box::from),
                 subject: token.account.subject().into(),
             },
             request_id: id.as_str().into(),
-        });
+        };
+        let caller = Caller::admit(parts, context, origin).await?;
+        AcceptsJson::from_request_parts(parts, context).await?;
         Ok(Self { caller, account, id })
     }
 }

@@ -321,6 +321,31 @@ fn events_are_off_unless_somebody_says_where_they_go() {
     assert_eq!(absolute, Some(Output::File("/var/log/off".into())));
 }
 
+/// Or else lines would be at the end of what only einmal itself writes.
+#[test]
+fn events_do_not_go_into_a_file_that_has_another_owner() {
+    for (path, owner) in [
+        ("einmal.db", "a file of the store"),
+        ("./einmal.db-wal", "a file of the store"),
+        ("einmal.db-shm", "a file of the store"),
+        ("folder/../einmal.keys", "the keyring"),
+        ("link.jsonl", "the keyring"),
+        ("einmal.toml", "the configuration"),
+    ] {
+        let written = written(&format!("[events]\noutput = \"{path}\"\n{MINIMAL}"));
+        let directory = written.directory.path();
+        fs::create_dir(directory.join("folder")).unwrap();
+        fs::write(directory.join("einmal.keys"), "").unwrap();
+        std::os::unix::fs::symlink("einmal.keys", directory.join("link.jsonl")).unwrap();
+        let expected = format!(
+            "einmal.toml:2: events.output: found {path:?}, which is {owner}, expected a file of its own"
+        );
+        assert_eq!(written.refusal(), expected);
+    }
+    let elsewhere = format!("[events]\noutput = \"folder/einmal.db\"\n{MINIMAL}");
+    assert!(written(&elsewhere).config().events.is_some());
+}
+
 #[test]
 fn administrators_are_there_only_if_somebody_says_who_they_are() {
     assert!(written(MINIMAL).config().administrators.is_none());

@@ -11,12 +11,12 @@ use crate::http::client::Answer as Told;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-pub(super) const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 /// Of the hash that alice's account has.
 const LOCAL: &str = "of a hash that nobody asks";
 const NAME: &str = "alice@example.com";
 /// As the configuration has it.
-const CLIENT_SECRET: &str = ", client_secret = \"geheim\"";
+pub(crate) const CLIENT_SECRET: &str = ", client_secret = \"geheim\"";
 
 /// A service whose issuer judges passwords, at a server of its own, and alice with a PIN.
 pub(crate) struct World {
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// With `further` keys of `direct_grant`, and `sections` after it.
-    async fn start_with(further: &str, sections: &str) -> Self {
+    pub(crate) async fn start_with(further: &str, sections: &str) -> Self {
         let judge = Issuer::start(&[]).await;
         let grant = setting(&judge.token_url(), further);
         let service = Service::start_with(&format!("{grant}\n{sections}")).await;

@@ -1,13 +1,18 @@
 //! A reader that takes nothing: requests go on, what is lost is counted, and the end comes in time.
 
 use crate::harness::back_office::ADMIN;
-use crate::harness::service::Service;
-use crate::http::client::within_patience;
+use crate::harness::installation::{Installation, Serving, code_at, step, wrong_code};
+use crate::harness::program::Program;
+use crate::harness::service::{Service, VERIFY};
+use crate::harness::wire::{JSON, request};
+use crate::http::client::{Client, within_patience};
 use einmal::events::{By, Event, Events, Origin, Output};
 use einmal::metrics::{EventMetrics, Metrics};
 use einmal_core::account::AccountId;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use serde_json::json;
 use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
@@ -82,6 +87,54 @@ async fn a_reader_that_takes_nothing_costs_no_request_and_does_not_hold_the_end_
     .await;
     service.running.shutdown.begin();
     within_patience("the end", service.running.finished()).await;
+}
+
+/// As when what collects the log of a container is stuck: with the log off, no thread of a request may write there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_output_that_nobody_takes_costs_no_request_where_the_log_is_quiet() {
+    let installation = Installation::with("[events]\noutput = \"stdout\"\n[log]\nlevel = \"warn\"").await;
+    installation.import_device("alice");
+    let (address, management) = (free_address(), free_address());
+    let mut command = installation.einmal(&["serve"]);
+    command.env("EINMAL__HTTP__LISTEN", address.to_string());
+    command.env("EINMAL__HTTP__MANAGEMENT_LISTEN", management.to_string());
+    let (program, _stdout) = Program::start_unread(&mut command);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let serving = Serving { program, address, management, client: http };
+    within_patience("readiness", async {
+        while serving.readiness_or_nothing().await != Some(200) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let mut client = Client::connect(address).await;
+    let authorization = format!("Authorization: Bearer {}", installation.token("alice"));
+    let verify = |otp: &str| {
+        let body = json!({ "otp": otp }).to_string();
+        request(&format!("POST {VERIFY}"), &[&authorization, JSON], body.as_bytes())
+    };
+    // More than the pipe, a group and the queue take.
+    let many = verify("no code").repeat(100);
+    for _ in 0..95 {
+        client.send(&many).await;
+        for _ in 0..100 {
+            assert_eq!(client.answer().await.status, 404);
+        }
+    }
+    let metrics = serving.client.get(format!("http://{management}/metrics")).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let lost = metrics.lines().find_map(|line| line.strip_prefix("einmal_events_lost_total ")).unwrap();
+    assert!(lost.parse::<u64>().unwrap() > 0, "{lost}");
+    // By the thread of the store, which all others would wait for.
+    for _ in 0..2 {
+        assert_eq!(client.request(verify(&wrong_code())).await.status, 404);
+    }
+    assert_eq!(client.request(verify(&code_at(step()))).await.status, 204);
+    serving.stop().await;
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::{bare, lines_of, of_alice, of_support, until_lines};
 use crate::harness::back_office::{ADMIN, ALICE};
+use crate::harness::issuer::with;
 use crate::harness::service::{SECRET, Service};
 use crate::harness::wire::{JSON, request};
 use crate::http::client::{Answer, within_patience};
@@ -107,6 +108,11 @@ async fn what_is_done_to_an_account_is_told_line_by_line_in_its_order() {
     let answer = reader.service.administer(&format!("POST {ALICE}/diagnose"), &diagnose).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     reader.reads(&[of_support("diagnosed")]).await;
+    reader.service.change("alice", |account| account.diagnosed_at = vec![account.diagnosed_at[0]; 20]).await;
+    let answer = reader.service.administer(&format!("POST {ALICE}/diagnose"), &diagnose).await;
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    let throttled = with(&of_support("throttled"), &json!({ "of": "diagnosis", "wait_seconds": wait }));
+    reader.reads(&[throttled]).await;
     assert_eq!(reader.service.put("alice", &record).await, 200);
     reader.supports(&format!("GET {ALICE}"), 200).await;
     reader.supports(&format!("DELETE {ALICE}"), 204).await;

@@ -3,7 +3,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -67,6 +67,16 @@ impl Program {
         let stdout = gather(child.stdout.take().expect("piped"));
         let stderr = gather(child.stderr.take().expect("piped"));
         Self { child, stdout, stderr }
+    }
+
+    /// What it prints is left to whoever starts it, and may stay unread.
+    pub(crate) fn start_unread(command: &mut Command) -> (Self, ChildStdout) {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stdout = child.stdout.take().expect("piped");
+        let stderr = gather(child.stderr.take().expect("piped"));
+        let (_, nothing) = watch::channel(String::new());
+        (Self { child, stdout: nothing, stderr }, stdout)
     }
 
     /// Waits until standard output has what `find` looks for, in whole lines.

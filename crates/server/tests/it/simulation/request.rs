@@ -181,8 +181,8 @@ impl Outcome for Looked {
         self.keyed.is_evaluated() && !self.is_told_as_it_was()
     }
 
-    fn needs_a_commit(&self) -> bool {
-        self.keyed.needs_a_commit() && !self.is_told_as_it_was()
+    fn is_repeated(&self) -> bool {
+        self.keyed.is_repeated() && !self.is_told_as_it_was()
     }
 }
 
