@@ -143,8 +143,10 @@ fn spent(credential: &Credential, step: u64, now: Timestamp, policy: &Policy) ->
     // A step is also spent by a code of another type, an import or a restored backup, which are no use of this secret.
     let reach = u64::from(policy.skew_steps) + u64::from(MAX_DRIFT_STEPS.unsigned_abs());
     let used_at = progress.last_used_at.filter(|at| totp.step_at(*at).abs_diff(last) <= reach);
-    let next = last.saturating_add(1).saturating_mul(totp.period().into());
-    let next_in_seconds = Timestamp::from_seconds(next).seconds_since(now);
+    // By the phone's clock, not by ours: it shows a step as many steps early as it is ahead.
+    let shown_in = last.saturating_add(1).saturating_add_signed(-i64::from(progress.drift));
+    let next = Timestamp::from_seconds(shown_in.saturating_mul(totp.period().into()));
+    let next_in_seconds = next.seconds_since(now);
     if step == last {
         Reason::Used { at: used_at, next_in_seconds: Some(next_in_seconds) }
     } else {

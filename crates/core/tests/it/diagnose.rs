@@ -72,6 +72,30 @@ fn a_used_code_is_told_with_when_it_was_used_and_when_there_is_another() {
     assert_eq!(late.findings[0].reason, Reason::Used { at: Some(NOON), next_in_seconds: Some(0) });
 }
 
+/// The one that a slow phone shows when the clock is right about the next step may be the used one still.
+#[test]
+fn the_next_code_of_a_phone_whose_clock_is_off_is_told_for_when_that_phone_shows_it() {
+    for (drift, used_at) in [(-2, 12), (2, 12), (-1, 29), (1, 0)] {
+        let mut account = with_device(1);
+        account.devices[0].progress.drift = drift;
+        let [old, used, next] = [-1, 0, 1].map(|more| code_of(&account.devices[0], NOON, i64::from(drift) + more));
+        let now = NOON.plus_seconds(used_at);
+        assert_eq!(verify(&mut account, &used, now), Verification::Accepted);
+        assert_eq!(account.devices[0].progress.drift, drift);
+        // Noon is the beginning of a step, on every clock that is off by whole steps.
+        let next_in_seconds = 30 - used_at;
+        assert_eq!(
+            told(&account, &used, OtpTypes::ALL, now).findings[0].reason,
+            Reason::Used { at: Some(now), next_in_seconds: Some(next_in_seconds) },
+            "{drift}"
+        );
+        let older = Reason::OlderThanUsed { used_at: Some(now), next_in_seconds };
+        assert_eq!(told(&account, &old, OtpTypes::ALL, now).findings[0].reason, older, "{drift}");
+        let shown = now.plus_seconds(next_in_seconds);
+        assert!(told(&account, &next, OtpTypes::ALL, shown).is_good, "{drift}");
+    }
+}
+
 #[test]
 fn what_a_restored_backup_has_spent_was_not_used_at_any_time() {
     let mut account = with_device(1);
