@@ -78,7 +78,13 @@ impl Account {
         for pending in self.pending_authenticators(now) {
             let mut reasons = reasons_of(&pending.credential, code, now, policy);
             if !reasons.is_empty() {
-                reasons.retain(|reason| *reason != Reason::Right);
+                // Its way of using the secret is taken as it is, once the clock is right.
+                let is_taken = |reason: &Reason| match reason {
+                    Reason::Right => true,
+                    Reason::OtherParameters { .. } => policy.accept_other_parameters,
+                    _ => false,
+                };
+                reasons.retain(|reason| !is_taken(reason));
                 reasons.push(Reason::NotConfirmed { expires_at: pending.expires_at() });
             }
             findings.extend(About::of(OtpType::Totp, &pending.credential).with(reasons));

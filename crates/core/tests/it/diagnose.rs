@@ -3,10 +3,11 @@
 use crate::build::{NOON, code, code_of, credential, issued, state, used_as, with_device, wrong_code};
 use einmal_core::Timestamp;
 use einmal_core::account::{
-    About, Account, CodeState, Diagnosed, Diagnosis, Enrolled, OtpType, OtpTypes, Reason, Verification, Wait,
+    About, Account, CodeState, Confirmation, Diagnosed, Diagnosis, Enrolled, OtpType, OtpTypes, Reason,
+    Verification, Wait,
 };
 use einmal_core::otp::{Algorithm, Code, Parameters};
-use einmal_core::policy::Policy;
+use einmal_core::policy::{Policy, Settings};
 use proptest::prelude::*;
 use std::slice;
 
@@ -78,7 +79,8 @@ fn the_next_code_of_a_phone_whose_clock_is_off_is_told_for_when_that_phone_shows
     for (drift, used_at) in [(-2, 12), (2, 12), (-1, 29), (1, 0)] {
         let mut account = with_device(1);
         account.devices[0].progress.drift = drift;
-        let [old, used, next] = [-1, 0, 1].map(|more| code_of(&account.devices[0], NOON, i64::from(drift) + more));
+        let [old, used, next] =
+            [-1, 0, 1].map(|more| code_of(&account.devices[0], NOON, i64::from(drift) + more));
         let now = NOON.plus_seconds(used_at);
         assert_eq!(verify(&mut account, &used, now), Verification::Accepted);
         assert_eq!(account.devices[0].progress.drift, drift);
@@ -166,6 +168,29 @@ fn an_app_that_is_not_confirmed_is_told_until_when_it_can_be() {
     let later = NOON.plus_seconds(900);
     let diagnosis = told(&account, &code_of(&app, later, 0), OtpTypes::ALL, later);
     assert_eq!(diagnosis.findings[0].reason, Reason::NothingEnrolled);
+}
+
+/// Or support would have an app deleted that its very next code confirms.
+#[test]
+fn an_app_that_would_be_taken_as_it_is_is_told_as_one_that_is_not_confirmed_and_nothing_else() {
+    let (stored, uses) = (Parameters::new(Algorithm::Sha1, 6, 30), Parameters::new(Algorithm::Sha256, 8, 60));
+    let (stored, uses) = (stored.unwrap(), uses.unwrap());
+    let app = used_as(&credential(1, 6), uses);
+    let mut account = Account::default();
+    account.begin_authenticator(app.id, None, used_as(&app, stored).totp, NOON);
+    let not_confirmed = Reason::NotConfirmed { expires_at: NOON.plus_seconds(900) };
+    let code = code_of(&app, NOON, 1);
+    assert_eq!(*reasons(&account, &code), *slice::from_ref(&not_confirmed));
+    let confirmed = account.clone().confirm_authenticator(app.id, &code, NOON, &Policy::default());
+    assert_eq!(confirmed, Confirmation::Adjusted(uses));
+    // A clock that is off is all that is in its way.
+    let slow = reasons(&account, &code_of(&app, NOON, -3));
+    assert_eq!(slow, [not_confirmed.clone(), Reason::Clock { seconds: -180 }]);
+
+    let strict = Policy::new(Settings { accept_other_parameters: false, ..Settings::default() }).unwrap();
+    let Diagnosed::Told(told) = account.diagnose(Some(&code), OtpTypes::ALL, NOON, &strict) else { panic!() };
+    let told: Vec<_> = told.findings.into_iter().map(|finding| finding.reason).collect();
+    assert_eq!(told, [not_confirmed, Reason::OtherParameters { stored, app: uses }]);
 }
 
 #[test]
