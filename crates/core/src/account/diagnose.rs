@@ -29,31 +29,41 @@ pub enum Diagnosed {
     TooOften(Wait),
 }
 
+/// A look at an account, which was counted. To be taken when that is durable and nobody waits for it: it computes a
+/// hundred codes and more of each secret.
+pub struct Look(Account);
+
 impl Account {
-    /// What would become of `code`, offered for one of the `wanted` types; `None` for what is no code, which is not counted.
-    pub fn diagnose(
-        &mut self,
-        code: Option<&Code>,
-        wanted: OtpTypes,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Diagnosed {
-        let Some(code) = code else {
-            let findings = vec![Finding { about: None, reason: Reason::NotACode }];
-            return Diagnosed::Told(Diagnosis { is_good: false, findings });
-        };
+    /// The only way to a diagnosis. Nothing may be told of it before the change is durable.
+    pub fn count_look(&mut self, now: Timestamp) -> Result<Look, Wait> {
         caps::forget(&mut self.diagnosed_at, now);
         let wait = |most, period| caps::wait(&self.diagnosed_at, now, most, period);
         let wait =
             wait(Policy::DIAGNOSES_IN_TEN_MINUTES, TEN_MINUTES).max(wait(Policy::DIAGNOSES_A_DAY, DAY));
         if let Some(wait) = wait {
-            return Diagnosed::TooOften(wait);
+            return Err(wait);
         }
         self.diagnosed_at.push(now);
         self.history.add(HistoryKind::Diagnosed, None, now);
-        Diagnosed::Told(self.diagnosis(code, wanted, now, policy))
+        Ok(Look(self.clone()))
     }
+}
 
+impl Diagnosis {
+    /// Of what is no code, for which no account is looked at.
+    pub fn of_no_code() -> Self {
+        Self { is_good: false, findings: vec![Finding { about: None, reason: Reason::NotACode }] }
+    }
+}
+
+impl Look {
+    /// What would become of `code`, offered for one of the `wanted` types.
+    pub fn at(&self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Diagnosis {
+        self.0.diagnosis(code, wanted, now, policy)
+    }
+}
+
+impl Account {
     fn diagnosis(&self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Diagnosis {
         // What verification says is what is told, whatever the findings are.
         let is_good = self.clone().verify(code, wanted, now, policy) == Verification::Accepted;

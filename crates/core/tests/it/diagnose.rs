@@ -3,8 +3,8 @@
 use crate::build::{NOON, code, code_of, credential, issued, state, used_as, with_device, wrong_code};
 use einmal_core::Timestamp;
 use einmal_core::account::{
-    About, Account, CodeState, Confirmation, Diagnosed, Diagnosis, Enrolled, OtpType, OtpTypes, Reason,
-    Verification, Wait,
+    About, Account, CodeState, Confirmation, Diagnosis, Enrolled, OtpType, OtpTypes, Reason, Verification,
+    Wait,
 };
 use einmal_core::otp::{Algorithm, Code, Parameters};
 use einmal_core::policy::{Policy, Settings};
@@ -12,10 +12,7 @@ use proptest::prelude::*;
 use std::slice;
 
 fn told(account: &Account, code: &Code, wanted: OtpTypes, now: Timestamp) -> Diagnosis {
-    match account.clone().diagnose(Some(code), wanted, now, &Policy::default()) {
-        Diagnosed::Told(diagnosis) => diagnosis,
-        Diagnosed::TooOften(wait) => panic!("{wait:?}"),
-    }
+    account.clone().count_look(now).unwrap().at(code, wanted, now, &Policy::default())
 }
 
 /// The reasons alone, of any type, at noon.
@@ -188,7 +185,7 @@ fn an_app_that_would_be_taken_as_it_is_is_told_as_one_that_is_not_confirmed_and_
     assert_eq!(slow, [not_confirmed.clone(), Reason::Clock { seconds: -180 }]);
 
     let strict = Policy::new(Settings { accept_other_parameters: false, ..Settings::default() }).unwrap();
-    let Diagnosed::Told(told) = account.diagnose(Some(&code), OtpTypes::ALL, NOON, &strict) else { panic!() };
+    let told = account.count_look(NOON).unwrap().at(&code, OtpTypes::ALL, NOON, &strict);
     let told: Vec<_> = told.findings.into_iter().map(|finding| finding.reason).collect();
     assert_eq!(told, [not_confirmed, Reason::OtherParameters { stored, app: uses }]);
 }
@@ -223,25 +220,8 @@ fn where_nothing_fits_it_is_told_what_there_is() {
     assert_eq!(reasons(&Account::default(), &code("123456")), [Reason::NothingEnrolled]);
 }
 
-/// Of a user who is asked for a code and reads out a PIN.
-#[test]
-fn what_is_no_code_is_told_and_not_counted() {
-    let mut account = with_device(1);
-    for _ in 0..30 {
-        let diagnosed = account.diagnose(None, OtpTypes::ALL, NOON, &Policy::default());
-        let Diagnosed::Told(Diagnosis { is_good: false, findings }) = diagnosed else {
-            panic!("{diagnosed:?}")
-        };
-        assert_eq!(findings[0].reason, Reason::NotACode);
-    }
-    assert!(account.diagnosed_at.is_empty());
-}
-
 fn wait(account: &mut Account, now: Timestamp) -> Option<u64> {
-    match account.diagnose(Some(&code("123456")), OtpTypes::ALL, now, &Policy::default()) {
-        Diagnosed::Told(_) => None,
-        Diagnosed::TooOften(wait) => Some(wait.seconds),
-    }
+    account.count_look(now).err().map(|wait| wait.seconds)
 }
 
 #[test]
@@ -331,7 +311,7 @@ proptest! {
             which => code_of(account.credentials().nth(which - 4).unwrap().1, now, offset),
         };
         let mut diagnosed = account.clone();
-        let Diagnosed::Told(diagnosis) = diagnosed.diagnose(Some(&code), types, now, &policy) else { panic!() };
+        let diagnosis = diagnosed.count_look(now).unwrap().at(&code, types, now, &policy);
         prop_assert_eq!(state(&diagnosed), state(&account));
         prop_assert_eq!(&*diagnosed.diagnosed_at, &[now]);
         let verified = diagnosed.verify(&code, types, now, &policy);
