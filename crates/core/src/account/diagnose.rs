@@ -43,7 +43,7 @@ impl Account {
         if let Some(wait) = wait {
             return Err(wait);
         }
-        self.diagnosed_at.push(now);
+        caps::add(&mut self.diagnosed_at, now);
         self.history.add(HistoryKind::Diagnosed, None, now);
         Ok(Look(self.clone()))
     }

@@ -261,6 +261,22 @@ fn neither_a_replacement_nor_an_unlock_nor_a_clock_that_goes_back_gives_more_of_
     assert_eq!(wait(&mut account, earlier.plus_seconds(600)), None);
 }
 
+#[test]
+fn a_replica_whose_clock_is_behind_gives_no_place_any_earlier() {
+    let mut account = with_device(1);
+    let behind = |seconds| Timestamp::from_seconds(NOON.seconds() - 20 + seconds);
+    // Now here, now there.
+    for now in [NOON, behind(0), NOON, behind(1), behind(2)] {
+        assert_eq!(wait(&mut account, now), None);
+    }
+    for later in 0..10 {
+        assert_eq!(wait(&mut account, behind(later)), Some(620 - later));
+    }
+    assert_eq!(account.diagnosed_at, [NOON; 5], "to be refused changes nothing");
+    assert_eq!(wait(&mut account, NOON.plus_seconds(599)), Some(1));
+    assert_eq!(wait(&mut account, NOON.plus_seconds(600)), None);
+}
+
 /// How a secret is used, its drift, last step and failures; the state of a code; and failures in a row.
 type Drawn = (usize, i8, Option<i64>, u32, CodeState, u32);
 
