@@ -29,31 +29,41 @@ pub enum Diagnosed {
     TooOften(Wait),
 }
 
+/// A look at an account, which was counted. To be taken when that is durable and nobody waits for it: it computes a
+/// hundred codes and more of each secret.
+pub struct Look(Account);
+
 impl Account {
-    /// What would become of `code`, offered for one of the `wanted` types; `None` for what is no code, which is not counted.
-    pub fn diagnose(
-        &mut self,
-        code: Option<&Code>,
-        wanted: OtpTypes,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Diagnosed {
-        let Some(code) = code else {
-            let findings = vec![Finding { about: None, reason: Reason::NotACode }];
-            return Diagnosed::Told(Diagnosis { is_good: false, findings });
-        };
+    /// The only way to a diagnosis. Nothing may be told of it before the change is durable.
+    pub fn count_look(&mut self, now: Timestamp) -> Result<Look, Wait> {
         caps::forget(&mut self.diagnosed_at, now);
         let wait = |most, period| caps::wait(&self.diagnosed_at, now, most, period);
         let wait =
             wait(Policy::DIAGNOSES_IN_TEN_MINUTES, TEN_MINUTES).max(wait(Policy::DIAGNOSES_A_DAY, DAY));
         if let Some(wait) = wait {
-            return Diagnosed::TooOften(wait);
+            return Err(wait);
         }
-        self.diagnosed_at.push(now);
+        caps::add(&mut self.diagnosed_at, now);
         self.history.add(HistoryKind::Diagnosed, None, now);
-        Diagnosed::Told(self.diagnosis(code, wanted, now, policy))
+        Ok(Look(self.clone()))
     }
+}
 
+impl Diagnosis {
+    /// Of what is no code, for which no account is looked at.
+    pub fn of_no_code() -> Self {
+        Self { is_good: false, findings: vec![Finding { about: None, reason: Reason::NotACode }] }
+    }
+}
+
+impl Look {
+    /// What would become of `code`, offered for one of the `wanted` types.
+    pub fn at(&self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Diagnosis {
+        self.0.diagnosis(code, wanted, now, policy)
+    }
+}
+
+impl Account {
     fn diagnosis(&self, code: &Code, wanted: OtpTypes, now: Timestamp, policy: &Policy) -> Diagnosis {
         // What verification says is what is told, whatever the findings are.
         let is_good = self.clone().verify(code, wanted, now, policy) == Verification::Accepted;
@@ -78,7 +88,13 @@ impl Account {
         for pending in self.pending_authenticators(now) {
             let mut reasons = reasons_of(&pending.credential, code, now, policy);
             if !reasons.is_empty() {
-                reasons.retain(|reason| *reason != Reason::Right);
+                // Its way of using the secret is taken as it is, once the clock is right.
+                let is_taken = |reason: &Reason| match reason {
+                    Reason::Right => true,
+                    Reason::OtherParameters { .. } => policy.accept_other_parameters,
+                    _ => false,
+                };
+                reasons.retain(|reason| !is_taken(reason));
                 reasons.push(Reason::NotConfirmed { expires_at: pending.expires_at() });
             }
             findings.extend(About::of(OtpType::Totp, &pending.credential).with(reasons));
@@ -143,8 +159,10 @@ fn spent(credential: &Credential, step: u64, now: Timestamp, policy: &Policy) ->
     // A step is also spent by a code of another type, an import or a restored backup, which are no use of this secret.
     let reach = u64::from(policy.skew_steps) + u64::from(MAX_DRIFT_STEPS.unsigned_abs());
     let used_at = progress.last_used_at.filter(|at| totp.step_at(*at).abs_diff(last) <= reach);
-    let next = last.saturating_add(1).saturating_mul(totp.period().into());
-    let next_in_seconds = Timestamp::from_seconds(next).seconds_since(now);
+    // By the phone's clock, not by ours: it shows a step as many steps early as it is ahead.
+    let shown_in = last.saturating_add(1).saturating_add_signed(-i64::from(progress.drift));
+    let next = Timestamp::from_seconds(shown_in.saturating_mul(totp.period().into()));
+    let next_in_seconds = next.seconds_since(now);
     if step == last {
         Reason::Used { at: used_at, next_in_seconds: Some(next_in_seconds) }
     } else {

@@ -99,7 +99,7 @@ impl Account {
             return false;
         }
         self.mailing.last = Some(mail.id);
-        self.mailing.sent_at.push(since);
+        caps::add(&mut self.mailing.sent_at, since);
         self.history.add(HistoryKind::CodeMailed, None, since);
         true
     }
@@ -150,9 +150,7 @@ impl Mailing {
     }
 
     fn wait_after_last(&self, now: Timestamp, policy: &Policy) -> Option<Wait> {
-        let passed = now.seconds_since(*self.sent_at.last()?);
-        let left = policy.login_resend_after_seconds.saturating_sub(passed);
-        (left > 0).then_some(Wait { seconds: left })
+        caps::wait(&self.sent_at, now, 1, policy.login_resend_after_seconds)
     }
 
     /// Until so many were sent within an hour and a day that one more may be.

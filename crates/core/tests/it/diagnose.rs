@@ -3,18 +3,16 @@
 use crate::build::{NOON, code, code_of, credential, issued, state, used_as, with_device, wrong_code};
 use einmal_core::Timestamp;
 use einmal_core::account::{
-    About, Account, CodeState, Diagnosed, Diagnosis, Enrolled, OtpType, OtpTypes, Reason, Verification, Wait,
+    About, Account, CodeState, Confirmation, Diagnosis, Enrolled, OtpType, OtpTypes, Reason, Verification,
+    Wait,
 };
 use einmal_core::otp::{Algorithm, Code, Parameters};
-use einmal_core::policy::Policy;
+use einmal_core::policy::{Policy, Settings};
 use proptest::prelude::*;
 use std::slice;
 
 fn told(account: &Account, code: &Code, wanted: OtpTypes, now: Timestamp) -> Diagnosis {
-    match account.clone().diagnose(Some(code), wanted, now, &Policy::default()) {
-        Diagnosed::Told(diagnosis) => diagnosis,
-        Diagnosed::TooOften(wait) => panic!("{wait:?}"),
-    }
+    account.clone().count_look(now).unwrap().at(code, wanted, now, &Policy::default())
 }
 
 /// The reasons alone, of any type, at noon.
@@ -70,6 +68,31 @@ fn a_used_code_is_told_with_when_it_was_used_and_when_there_is_another() {
     // Out of its window it is a used one all the same, and no slow clock.
     let late = told(&account, &used, OtpTypes::ALL, NOON.plus_seconds(300));
     assert_eq!(late.findings[0].reason, Reason::Used { at: Some(NOON), next_in_seconds: Some(0) });
+}
+
+/// The one that a slow phone shows when the clock is right about the next step may be the used one still.
+#[test]
+fn the_next_code_of_a_phone_whose_clock_is_off_is_told_for_when_that_phone_shows_it() {
+    for (drift, used_at) in [(-2, 12), (2, 12), (-1, 29), (1, 0)] {
+        let mut account = with_device(1);
+        account.devices[0].progress.drift = drift;
+        let [old, used, next] =
+            [-1, 0, 1].map(|more| code_of(&account.devices[0], NOON, i64::from(drift) + more));
+        let now = NOON.plus_seconds(used_at);
+        assert_eq!(verify(&mut account, &used, now), Verification::Accepted);
+        assert_eq!(account.devices[0].progress.drift, drift);
+        // Noon is the beginning of a step, on every clock that is off by whole steps.
+        let next_in_seconds = 30 - used_at;
+        assert_eq!(
+            told(&account, &used, OtpTypes::ALL, now).findings[0].reason,
+            Reason::Used { at: Some(now), next_in_seconds: Some(next_in_seconds) },
+            "{drift}"
+        );
+        let older = Reason::OlderThanUsed { used_at: Some(now), next_in_seconds };
+        assert_eq!(told(&account, &old, OtpTypes::ALL, now).findings[0].reason, older, "{drift}");
+        let shown = now.plus_seconds(next_in_seconds);
+        assert!(told(&account, &next, OtpTypes::ALL, shown).is_good, "{drift}");
+    }
 }
 
 #[test]
@@ -144,6 +167,29 @@ fn an_app_that_is_not_confirmed_is_told_until_when_it_can_be() {
     assert_eq!(diagnosis.findings[0].reason, Reason::NothingEnrolled);
 }
 
+/// Or support would have an app deleted that its very next code confirms.
+#[test]
+fn an_app_that_would_be_taken_as_it_is_is_told_as_one_that_is_not_confirmed_and_nothing_else() {
+    let (stored, uses) = (Parameters::new(Algorithm::Sha1, 6, 30), Parameters::new(Algorithm::Sha256, 8, 60));
+    let (stored, uses) = (stored.unwrap(), uses.unwrap());
+    let app = used_as(&credential(1, 6), uses);
+    let mut account = Account::default();
+    account.begin_authenticator(app.id, None, used_as(&app, stored).totp, NOON);
+    let not_confirmed = Reason::NotConfirmed { expires_at: NOON.plus_seconds(900) };
+    let code = code_of(&app, NOON, 1);
+    assert_eq!(*reasons(&account, &code), *slice::from_ref(&not_confirmed));
+    let confirmed = account.clone().confirm_authenticator(app.id, &code, NOON, &Policy::default());
+    assert_eq!(confirmed, Confirmation::Adjusted(uses));
+    // A clock that is off is all that is in its way.
+    let slow = reasons(&account, &code_of(&app, NOON, -3));
+    assert_eq!(slow, [not_confirmed.clone(), Reason::Clock { seconds: -180 }]);
+
+    let strict = Policy::new(Settings { accept_other_parameters: false, ..Settings::default() }).unwrap();
+    let told = account.count_look(NOON).unwrap().at(&code, OtpTypes::ALL, NOON, &strict);
+    let told: Vec<_> = told.findings.into_iter().map(|finding| finding.reason).collect();
+    assert_eq!(told, [not_confirmed, Reason::OtherParameters { stored, app: uses }]);
+}
+
 #[test]
 fn a_code_of_the_servers_own_is_told_as_what_became_of_it() {
     let mut account = Account { login_code: Some(issued("246801", 600)), ..Account::default() };
@@ -174,25 +220,8 @@ fn where_nothing_fits_it_is_told_what_there_is() {
     assert_eq!(reasons(&Account::default(), &code("123456")), [Reason::NothingEnrolled]);
 }
 
-/// Of a user who is asked for a code and reads out a PIN.
-#[test]
-fn what_is_no_code_is_told_and_not_counted() {
-    let mut account = with_device(1);
-    for _ in 0..30 {
-        let diagnosed = account.diagnose(None, OtpTypes::ALL, NOON, &Policy::default());
-        let Diagnosed::Told(Diagnosis { is_good: false, findings }) = diagnosed else {
-            panic!("{diagnosed:?}")
-        };
-        assert_eq!(findings[0].reason, Reason::NotACode);
-    }
-    assert!(account.diagnosed_at.is_empty());
-}
-
 fn wait(account: &mut Account, now: Timestamp) -> Option<u64> {
-    match account.diagnose(Some(&code("123456")), OtpTypes::ALL, now, &Policy::default()) {
-        Diagnosed::Told(_) => None,
-        Diagnosed::TooOften(wait) => Some(wait.seconds),
-    }
+    account.count_look(now).err().map(|wait| wait.seconds)
 }
 
 #[test]
@@ -230,6 +259,22 @@ fn neither_a_replacement_nor_an_unlock_nor_a_clock_that_goes_back_gives_more_of_
     let earlier = Timestamp::from_seconds(NOON.seconds() - 100_000);
     assert_eq!(wait(&mut account, earlier), Some(600), "nor does one keep them away for longer");
     assert_eq!(wait(&mut account, earlier.plus_seconds(600)), None);
+}
+
+#[test]
+fn a_replica_whose_clock_is_behind_gives_no_place_any_earlier() {
+    let mut account = with_device(1);
+    let behind = |seconds| Timestamp::from_seconds(NOON.seconds() - 20 + seconds);
+    // Now here, now there.
+    for now in [NOON, behind(0), NOON, behind(1), behind(2)] {
+        assert_eq!(wait(&mut account, now), None);
+    }
+    for later in 0..10 {
+        assert_eq!(wait(&mut account, behind(later)), Some(620 - later));
+    }
+    assert_eq!(account.diagnosed_at, [NOON; 5], "to be refused changes nothing");
+    assert_eq!(wait(&mut account, NOON.plus_seconds(599)), Some(1));
+    assert_eq!(wait(&mut account, NOON.plus_seconds(600)), None);
 }
 
 /// How a secret is used, its drift, last step and failures; the state of a code; and failures in a row.
@@ -282,7 +327,7 @@ proptest! {
             which => code_of(account.credentials().nth(which - 4).unwrap().1, now, offset),
         };
         let mut diagnosed = account.clone();
-        let Diagnosed::Told(diagnosis) = diagnosed.diagnose(Some(&code), types, now, &policy) else { panic!() };
+        let diagnosis = diagnosed.count_look(now).unwrap().at(&code, types, now, &policy);
         prop_assert_eq!(state(&diagnosed), state(&account));
         prop_assert_eq!(&*diagnosed.diagnosed_at, &[now]);
         let verified = diagnosed.verify(&code, types, now, &policy);

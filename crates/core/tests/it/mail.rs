@@ -192,6 +192,22 @@ fn a_clock_that_goes_back_keeps_no_place_and_no_wait_for_longer() {
 }
 
 #[test]
+fn a_replica_whose_clock_is_behind_sends_none_any_earlier() {
+    let behind = |seconds| Timestamp::from_seconds(NOON.seconds() - 20 + seconds);
+    let mut account = Account::default();
+    send(&mut account, 1, NOON);
+    assert_eq!(recent(&try_reserve(&mut account, 2, behind(0))), Some(80));
+    assert_eq!(recent(&try_reserve(&mut account, 2, at(59))), Some(1));
+    for id in 2..=5 {
+        send(&mut account, id, at(60 * id));
+    }
+    assert_eq!(exhausted(&try_reserve(&mut account, 6, behind(400))), Some(HOUR + 20 - 400));
+    assert_eq!(exhausted(&try_reserve(&mut account, 6, at(HOUR - 1))), Some(1));
+    send(&mut account, 6, at(HOUR));
+    send(&mut account, 7, at(HOUR + 120));
+}
+
+#[test]
 fn within_the_wait_after_a_mail_there_is_no_other_136() {
     let mut account = Account::default();
     send(&mut account, 1, NOON);

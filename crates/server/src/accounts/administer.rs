@@ -9,10 +9,11 @@ use crate::events::Event;
 use crate::metrics::Attempts;
 use crate::store::SealedAccount;
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, AccountId, Diagnosed, OtpTypes};
+use einmal_core::account::{Account, AccountId, Diagnosed, Diagnosis, OtpTypes};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
 impl Accounts {
     /// A change that its owner need not prove anything for; `None` if there is no account.
@@ -57,7 +58,7 @@ impl Accounts {
     }
 
     /// Why `code` would be refused, without consuming or counting it; `None` if there is no account. That it was asked is
-    /// written before it is told.
+    /// written before it is told. What takes milliseconds is not done where everybody's attempts wait for it.
     pub async fn diagnose(
         &self,
         id: AccountId,
@@ -66,8 +67,16 @@ impl Accounts {
         now: Timestamp,
         policy: Arc<Policy>,
     ) -> Result<Option<Diagnosed>, UpdateError> {
-        let diagnose = move |account: &mut Account| account.diagnose(code.as_ref(), wanted, now, &policy);
-        self.update(id, diagnose).await
+        let Some(code) = code else {
+            return Ok(self.read(&id).await?.map(|_| Diagnosed::Told(Diagnosis::of_no_code())));
+        };
+        let look = match self.update(id, move |account| account.count_look(now)).await? {
+            None => return Ok(None),
+            Some(Err(wait)) => return Ok(Some(Diagnosed::TooOften(wait))),
+            Some(Ok(look)) => look,
+        };
+        let told = spawn_blocking(move || look.at(&code, wanted, now, &policy)).await;
+        told.map(|diagnosis| Some(Diagnosed::Told(diagnosis))).map_err(|_| UpdateError::Panicked)
     }
 
     /// The account as it is now, without a write.

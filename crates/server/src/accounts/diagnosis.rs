@@ -152,7 +152,7 @@ impl CredentialName {
 }
 
 impl UseDescription {
-    fn of(parameters: Parameters) -> Self {
+    pub fn of(parameters: Parameters) -> Self {
         Self {
             algorithm: parameters.algorithm().name(),
             digits: parameters.digits(),

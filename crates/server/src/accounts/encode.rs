@@ -2,9 +2,8 @@
 //! when something is issued or enrolled. Only the files in here know which member is in which.
 //!
 //! The first byte is the version of the encoding. What a version has never changes: version 2 is version 1 and what was
-//! added after it, version 3 (of the vault alone) is version 2 and when the account was diagnosed, version 4 (likewise) is
-//! version 3 and the history. Each is written only where there is something of it, so that what the server of yesterday can
-//! read it goes on reading.
+//! added after it, version 3 (of the vault alone) is version 2, when the account was diagnosed, and its history. Each is
+//! written only where there is something of it, so that what the server of yesterday can read it goes on reading.
 
 mod diagnoses;
 mod guard;
@@ -27,8 +26,7 @@ use zeroize::Zeroizing;
 
 const FIRST: u8 = 1;
 const WITH_ADDITION: u8 = 2;
-const WITH_DIAGNOSES: u8 = 3;
-const WITH_HISTORY: u8 = 4;
+const WITH_HISTORY: u8 = 3;
 
 pub(super) struct Encoded {
     pub(super) guard: Zeroizing<Vec<u8>>,
@@ -53,7 +51,7 @@ pub(super) fn decode(encoded: &Encoded) -> Result<(Account, Version), SealError>
     vault.second.add_to(&mut account)?;
     vault.third.add_to(&mut account);
     if let Some(history) = vault.history {
-        account.history = history::read(history).ok_or(SealError::Encoding)?;
+        account.history = history::read(history)?;
     }
     guard.first.apply_to(&mut account).ok_or(SealError::Encoding)?;
     guard.second.apply_to(&mut account).ok_or(SealError::Encoding)?;
@@ -75,11 +73,12 @@ fn to_bytes<T: Serialize>(
     third: &impl Addition,
     history: &History,
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let version = match (second.is_in_use(), third.is_in_use(), history.0.is_empty()) {
-        (_, _, false) => WITH_HISTORY,
-        (_, true, true) => WITH_DIAGNOSES,
-        (true, false, true) => WITH_ADDITION,
-        (false, false, true) => FIRST,
+    let version = if third.is_in_use() || !history.0.is_empty() {
+        WITH_HISTORY
+    } else if second.is_in_use() {
+        WITH_ADDITION
+    } else {
+        FIRST
     };
     let write = || -> Result<_, postcard::Error> {
         let size_of_all = 1 + size(first)? + size(second)? + size(third)? + history::size(history);
@@ -90,10 +89,8 @@ fn to_bytes<T: Serialize>(
         if version >= WITH_ADDITION {
             bytes = postcard::to_extend(second, bytes)?;
         }
-        if version >= WITH_DIAGNOSES {
-            bytes = postcard::to_extend(third, bytes)?;
-        }
         if version >= WITH_HISTORY {
+            bytes = postcard::to_extend(third, bytes)?;
             history::write(history, &mut bytes);
         }
         Ok(Zeroizing::new(bytes))
@@ -121,7 +118,7 @@ fn from_bytes<T: DeserializeOwned, A: Addition, B: Addition>(
     }
     let (first, rest) = take(rest)?;
     let (second, rest) = if *version >= WITH_ADDITION { take(rest)? } else { (A::default(), rest) };
-    let (third, rest) = if *version >= WITH_DIAGNOSES { take(rest)? } else { (B::default(), rest) };
+    let (third, rest) = if *version >= WITH_HISTORY { take(rest)? } else { (B::default(), rest) };
     let history = match *version {
         WITH_HISTORY => Some(rest),
         _ if rest.is_empty() => None,

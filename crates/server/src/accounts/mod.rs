@@ -39,7 +39,7 @@ pub use description::{
     CodeDescription, CredentialDescription, Description, FailureCount, Failures, HashState,
     HistoryDescription, PendingDescription,
 };
-pub use diagnosis::DiagnosisDescription;
+pub use diagnosis::{DiagnosisDescription, UseDescription};
 pub use export::{Secrets, rfc_3339, write_record};
 pub use import::{Import, ImportError, Lines, Notice, Report, Source, Target};
 pub use key_use::{KeyUse, RowCount};

@@ -1,6 +1,6 @@
 //! What operations decide, as far as the loop has to know of it.
 
-use einmal_core::account::{Diagnosed, Keyed, Verdict, Verification};
+use einmal_core::account::{Keyed, Look, Verdict, Verification, Wait};
 
 /// What an operation decided.
 pub trait Outcome: Send + 'static {
@@ -43,7 +43,7 @@ impl<T: Outcome> Outcome for Keyed<T> {
 
 /// Whoever asks is no guesser, and may see in the time it takes what is told anyway. That one was counted is a change,
 /// and written as any.
-impl Outcome for Diagnosed {
+impl Outcome for Result<Look, Wait> {
     fn is_evaluated(&self) -> bool {
         false
     }

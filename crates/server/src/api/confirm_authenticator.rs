@@ -10,6 +10,7 @@ use super::faults::Faults;
 use super::negotiate::AcceptsJson;
 use super::request::LoggedOutcome;
 use super::router::Route;
+use crate::accounts::UseDescription;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use crate::events::AuthenticatorFault;
@@ -45,8 +46,8 @@ fn documentation() -> Documentation {
          code ends the attempt: then begin again with another secret. Some apps use a secret in another way than they are \
          told: where the code is right for such a use, that is stored in the place of what was told, and the answer is 200 \
          with `meta.adjusted`. A wrong code that is right for a clock that is off has `clockOffsetSeconds` in the `meta` of \
-         its error, less than 0 if the clock is slow; one that is right for another use that the operator does not take \
-         has `appUses`.",
+         its error, less than 0 if the clock is slow. One that is right for another use has `appUses`, where the operator \
+         does not take such apps, and beside `clockOffsetSeconds` where the clock is off as well.",
     )
     .scope(ConfirmAuthenticator::SCOPE)
     .parameter(CredentialId::parameter())
@@ -157,31 +158,31 @@ fn described(account: &Account, id: Uuid) -> Option<Value> {
 }
 
 fn adjusted(described: Option<&Value>, parameters: Parameters) -> Response {
-    let body = json!({ "data": described, "meta": { "adjusted": named(parameters) } }).to_string();
+    let body =
+        json!({ "data": described, "meta": { "adjusted": UseDescription::of(parameters) } }).to_string();
     ([(CONTENT_TYPE, JSON_API)], Extension(LoggedOutcome("adjusted")), body).into_response()
 }
 
 fn near_miss(near: NearMiss) -> ApiError {
-    let mut fault = Fault::new(ErrorCode::ProofInvalid);
-    if near.clock_seconds != 0 {
-        fault = fault
-            .detail("The code is right at another time: the clock of the app is off.")
-            .meta("clockOffsetSeconds", near.clock_seconds);
+    let is_clock_off = near.clock_seconds != 0;
+    let (detail, logged) = match (near.parameters, is_clock_off) {
+        (None, _) => ("The code is right at another time: the clock of the app is off.", "clock is off"),
+        (Some(_), false) => (OTHER_USE, "app uses other parameters"),
+        (Some(_), true) => (OTHER_USE_AND_CLOCK, "app uses other parameters"),
+    };
+    let mut fault = Fault::new(ErrorCode::ProofInvalid).detail(detail);
+    if is_clock_off {
+        fault = fault.meta("clockOffsetSeconds", near.clock_seconds);
     }
-    let Some(parameters) = near.parameters else { return ApiError::from(fault).logged("clock is off") };
-    let fault = fault
-        .detail("The app uses the secret in another way than it was told.")
-        .meta("appUses", named(parameters));
-    ApiError::from(fault).logged("app uses other parameters")
+    if let Some(parameters) = near.parameters {
+        fault = fault.meta("appUses", json!(UseDescription::of(parameters)));
+    }
+    ApiError::from(fault).logged(logged)
 }
 
-fn named(parameters: Parameters) -> Value {
-    json!({
-        "algorithm": parameters.algorithm().name(),
-        "digits": parameters.digits(),
-        "period": parameters.period(),
-    })
-}
+const OTHER_USE: &str = "The app uses the secret in another way than it was told.";
+const OTHER_USE_AND_CLOCK: &str =
+    "The app uses the secret in another way than it was told, and its clock is off.";
 
 /// `None` for what cannot be a code.
 pub(super) fn read(document: &Document) -> Result<Option<Code>, ApiError> {

@@ -222,8 +222,12 @@ async function visit(width, language, user) {
     await again.close();
   }
   found.typed = await page.getByLabel(words.enrolName).inputValue();
+  // A server that is older than the page has no activity, and all else.
+  const errors = [{ id: '1', status: '404', code: 'not-found', title: 'Not found' }];
+  await page.route('**/user/events', (route) => route.fulfill({ status: 404, json: { errors } }), { times: 1 });
   await button('cancel').click();
   await button('addAuthenticator').waitFor();
+  found.isActivityOfOlderShown = await page.getByRole('heading', { name: words.activity, exact: true }).isVisible();
 
   // Out, and an answer that nobody here asked for.
   await button('signOut').click();

@@ -121,8 +121,8 @@ fn no_match(enrolled: Enrolled, has_this_length: bool) -> String {
     let there = there.collect::<Vec<_>>().join(", ");
     let length = if has_this_length { "" } else { " None of it has codes of so many digits." };
     format!(
-        "The code fits nothing that this account has ({there}), at no time within 10 minutes and in no other way that apps \
-         use a secret.{length} It may be mistyped, of another account in the app, or of a device or app that was removed or \
+        "The code fits nothing that this account has ({there}): it is none of the last or next 20 codes (10 minutes, where \
+         there is one every 30 seconds), nor, in the other ways that apps use a secret, of the last or next 5.{length} It may be mistyped, of another account in the app, or of a device or app that was removed or \
          enrolled again since, which cannot be told any more."
     )
 }

@@ -1,5 +1,5 @@
-//! Of version 3 of the vault: when support asked what was wrong with a code. What a version has never changes: what comes
-//! later gets a version, and a file, of its own.
+//! Of version 3 of the vault, before the history: when support asked what was wrong with a code. What a version has never
+//! changes: what comes later gets a version, and a file, of its own.
 
 use einmal_core::Timestamp;
 use einmal_core::account::Account;

@@ -1,6 +1,7 @@
-//! The history, of version 4, behind all else in the vault. Entries are of one length and read without a look at more than
+//! The history, of version 3, behind all else in the vault. Entries are of one length and read without a look at more than
 //! they are: every attempt opens the vault, and most are not about history.
 
+use super::{SealError, WITH_HISTORY};
 use einmal_core::Timestamp;
 use einmal_core::account::{History, HistoryEntry, HistoryKind};
 use uuid::Uuid;
@@ -10,10 +11,10 @@ const LENGTH: usize = 4 + 1 + 8 + 1 + 16;
 
 /// In bytes, of one that is written.
 pub(super) fn size(history: &History) -> usize {
-    if history.0.is_empty() { 0 } else { 1 + history.0.len() * LENGTH }
+    1 + history.0.len() * LENGTH
 }
 
-/// One that is not empty: how many entries, and the entries.
+/// How many entries, and the entries.
 pub(super) fn write(history: &History, bytes: &mut Vec<u8>) {
     bytes.extend(u8::try_from(history.0.len()));
     for entry in &history.0 {
@@ -25,38 +26,38 @@ pub(super) fn write(history: &History, bytes: &mut Vec<u8>) {
     }
 }
 
-/// `None` for what was not written here.
-pub(super) fn read(bytes: &[u8]) -> Option<History> {
-    let (&count, rest) = bytes.split_first()?;
+pub(super) fn read(bytes: &[u8]) -> Result<History, SealError> {
+    let (&count, rest) = bytes.split_first().ok_or(SealError::Encoding)?;
     let (entries, rest) = rest.as_chunks::<LENGTH>();
-    if !rest.is_empty()
-        || entries.len() != usize::from(count)
-        || !(1..=History::KEPT).contains(&entries.len())
-    {
-        return None;
+    if !rest.is_empty() || entries.len() != usize::from(count) || entries.len() > History::KEPT {
+        return Err(SealError::Encoding);
     }
-    entries.iter().map(|entry| read_entry(entry)).collect::<Option<_>>().map(History)
+    entries.iter().map(|entry| read_entry(entry)).collect::<Result<_, _>>().map(History)
 }
 
-fn read_entry(bytes: &[u8]) -> Option<HistoryEntry> {
+fn read_entry(bytes: &[u8]) -> Result<HistoryEntry, SealError> {
+    let (number, kind, at, credential) = members(bytes).ok_or(SealError::Encoding)?;
+    // What is sealed is as it was written: by a server to come, which a rolling upgrade has beside this one.
+    let kind = kind_of(kind).ok_or(SealError::NewerEncoding(WITH_HISTORY))?;
+    Ok(HistoryEntry { number, kind, at, credential })
+}
+
+/// `None` for what was not written here.
+fn members(bytes: &[u8]) -> Option<(u32, u8, Timestamp, Option<Uuid>)> {
     let (number, rest) = bytes.split_first_chunk()?;
     let (&[kind], rest) = rest.split_first_chunk()?;
     let (at, rest) = rest.split_first_chunk()?;
     let (&[has_credential], rest) = rest.split_first_chunk()?;
     let credential = Uuid::from_bytes(rest.try_into().ok()?);
-    Some(HistoryEntry {
-        number: u32::from_be_bytes(*number),
-        kind: kind_of(kind)?,
-        at: Timestamp::from_seconds(u64::from_be_bytes(*at)),
-        credential: match has_credential {
-            0 => None,
-            1 => Some(credential),
-            _ => return None,
-        },
-    })
+    let credential = match has_credential {
+        0 => None,
+        1 => Some(credential),
+        _ => return None,
+    };
+    Some((u32::from_be_bytes(*number), kind, Timestamp::from_seconds(u64::from_be_bytes(*at)), credential))
 }
 
-/// Stores hold them: what is here stays what it is.
+/// Stores hold them: what is here stays what it is, and a new kind has a number that none had.
 const fn number_of(kind: HistoryKind) -> u8 {
     match kind {
         HistoryKind::DeviceEnrolled => 1,

@@ -79,18 +79,15 @@ fn account_of_version_2() -> Account {
     }
 }
 
-fn account_of_version_3() -> Account {
-    Account { diagnosed_at: vec![AT(1_800_000_100), AT(1_800_000_200)], ..account_of_version_2() }
-}
-
-/// Nothing in it is as in a new account.
+/// What version 3 can hold, likewise.
 fn account() -> Account {
     let mut history = History::default();
     for (number, kind) in (1_u8..).zip(HistoryKind::ALL) {
         let credential = (number % 2 == 0).then(|| Uuid::from_u128(number.into()));
         history.add(kind, credential, AT(1_800_000_000 + u64::from(number)));
     }
-    Account { history, ..account_of_version_3() }
+    let diagnosed_at = vec![AT(1_800_000_100), AT(1_800_000_200)];
+    Account { history, diagnosed_at, ..account_of_version_2() }
 }
 
 fn encoded(account: &Account, vault: Version) -> Encoded {
@@ -153,29 +150,13 @@ fn the_bytes_of_version_2_are_those_of_version_1_and_more() {
 }
 
 #[test]
-fn the_bytes_of_version_3_are_those_of_version_2_and_more() {
-    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account_of_version_3(), 7));
-    assert_eq!(second.guard, third.guard, "the guard has no version 3");
+fn the_bytes_of_version_3_are_those_of_version_2_the_diagnoses_and_the_history() {
+    let (second, third) = (encoded(&account_of_version_2(), 7), encoded(&account(), 7));
+    assert!(second.guard == third.guard, "a guard has no version 3");
     assert_eq!((second.vault[0], third.vault[0]), (2, 3));
-    let addition = HEXLOWER.encode(third.vault[1..].strip_prefix(&second.vault[1..]).unwrap());
-    insta::assert_snapshot!(addition, @"02e4a4a7da06c8a5a7da06");
-}
-
-/// What support once asked is no reason to lose what else there is.
-#[test]
-fn an_account_that_was_diagnosed_and_nothing_else_is_of_version_3() {
-    let account = Account { diagnosed_at: vec![AT(1_800_000_100)], ..account_of_version_1() };
-    let encoded = encoded(&account, 7);
-    assert_eq!((encoded.guard[0], encoded.vault[0]), (1, 3));
-    assert_eq!(decode(&encoded).unwrap().0.diagnosed_at, account.diagnosed_at);
-}
-
-#[test]
-fn the_bytes_of_version_4_are_those_of_version_3_and_the_history() {
-    let (second, third) = (encoded(&account_of_version_3(), 7), encoded(&account(), 7));
-    assert!(second.guard == third.guard, "a guard has none");
-    assert_eq!((second.vault[0], third.vault[0]), (3, 4));
-    let history = third.vault[1..].strip_prefix(&second.vault[1..]).unwrap();
+    let more = third.vault[1..].strip_prefix(&second.vault[1..]).unwrap();
+    let (diagnoses, history) = more.split_at(11);
+    insta::assert_snapshot!(HEXLOWER.encode(diagnoses), @"02e4a4a7da06c8a5a7da06");
     assert_eq!(history[0], 14);
     let entries: Vec<_> = history[1..].chunks(30).map(|entry| HEXLOWER.encode(entry)).collect();
     insta::assert_snapshot!(entries.join("\n"), @r"
@@ -196,18 +177,23 @@ fn the_bytes_of_version_4_are_those_of_version_3_and_the_history() {
     ");
 }
 
-/// Whatever else it has: a store of an older server is read as it was written.
+/// Whatever else it has, or has not: a store of an older server is read as it was written.
 #[test]
-fn a_history_alone_makes_version_4_and_without_one_nothing_is_written_of_it() {
+fn a_diagnosis_or_a_history_alone_makes_version_3_and_without_them_nothing_is_written_of_it() {
     let history = History(account().history.0[..1].to_vec());
-    let alone = Account { history: history.clone(), ..account_of_version_1() };
-    let (read, _) = decode(&encoded(&alone, 7)).unwrap();
-    assert_eq!((encode_vault(&alone).unwrap()[0], read.history), (4, history));
-    let others = [account_of_version_1(), account_of_version_2(), account_of_version_3()];
-    for (account, version) in others.into_iter().zip(1..) {
+    let changed = Account { history, ..account_of_version_1() };
+    let diagnosed = Account { diagnosed_at: vec![AT(1_800_000_100)], ..account_of_version_1() };
+    for account in [changed, diagnosed] {
+        let encoded = encoded(&account, 7);
+        assert_eq!((encoded.guard[0], encoded.vault[0]), (1, 3));
+        let (read, _) = decode(&encoded).unwrap();
+        assert_eq!((read.history, read.diagnosed_at), (account.history, account.diagnosed_at));
+    }
+    for (account, version) in [account_of_version_1(), account_of_version_2()].into_iter().zip(1..) {
         let encoded = encoded(&account, 7);
         assert_eq!(encoded.vault[0], version);
-        assert_eq!(decode(&encoded).unwrap().0.history, History::default());
+        let (read, _) = decode(&encoded).unwrap();
+        assert_eq!((read.history, read.diagnosed_at), (History::default(), Vec::new()));
     }
 }
 
@@ -215,8 +201,9 @@ fn a_history_alone_makes_version_4_and_without_one_nothing_is_written_of_it() {
 fn a_history_that_nobody_wrote_is_refused() {
     let whole = encoded(&account_of_version_1(), 7);
     let with = |entries: &[u8]| {
-        let vault = [&[4], &encode_vault(&account_of_version_3()).unwrap()[1..], entries].concat();
-        let guard = encode_guard(&account_of_version_3(), 7).unwrap();
+        let (vault, guard) =
+            (encode_vault(&account_of_version_2()), encode_guard(&account_of_version_2(), 7));
+        let (vault, guard) = ([&[3], &vault.unwrap()[1..], &[0], entries].concat(), guard.unwrap());
         decode(&Encoded { guard, vault: Zeroizing::new(vault) }).map(|(account, _)| account.history.0.len())
     };
     let entry = |kind: u8, has_credential: u8| {
@@ -225,10 +212,8 @@ fn a_history_that_nobody_wrote_is_refused() {
     let of = |count: u8, entries: Vec<u8>| with(&[&[count][..], &entries].concat());
     assert_eq!(of(1, entry(1, 1)).unwrap(), 1);
     assert_eq!(of(20, entry(14, 0).repeat(20)).unwrap(), 20);
+    assert_eq!(of(0, Vec::new()).unwrap(), 0);
     for (count, wrong) in [
-        (0, Vec::new()),
-        (1, entry(0, 0)),
-        (1, entry(15, 0)),
         (1, entry(1, 2)),
         (1, entry(1, 0)[1..].to_vec()),
         (2, entry(1, 0)),
@@ -242,9 +227,24 @@ fn a_history_that_nobody_wrote_is_refused() {
     assert!(matches!(decode(&longer), Err(SealError::Encoding)), "what a version has never grows");
 }
 
+/// Clients are told that there will be further kinds. A server that knows one may run beside this one.
+#[test]
+fn a_kind_of_change_that_is_not_known_is_of_a_newer_server_and_no_damage() {
+    for (unknown, is_newer) in [(14, false), (15, true), (200, true)] {
+        let mut encoded = encoded(&account(), 7);
+        // Of the last entry, behind its number.
+        let place = encoded.vault.len() - 30 + 4;
+        assert_eq!(encoded.vault[place], 14);
+        encoded.vault[place] = unknown;
+        let decoded = decode(&encoded).map(drop);
+        assert_eq!(matches!(decoded, Err(SealError::NewerEncoding(3))), is_newer, "{decoded:?}");
+        assert!(is_newer || decoded.is_ok());
+    }
+}
+
 #[test]
 fn a_version_that_is_not_known_is_named() {
-    for (guard, vault, newest) in [(3, 1, 3), (2, 5, 5), (0, 1, 0)] {
+    for (guard, vault, newest) in [(3, 1, 3), (2, 4, 4), (0, 1, 0)] {
         let mut encoded = encoded(&account(), 7);
         (encoded.guard[0], encoded.vault[0]) = (guard, vault);
         assert!(matches!(decode(&encoded), Err(SealError::NewerEncoding(named)) if named == newest));
@@ -288,7 +288,7 @@ fn bytes_of_any_kind_are_an_account_or_an_error() {
     }
     for byte in [0, 1, 3, 0x7f, 0x80, 0xff] {
         for length in 1..64 {
-            for version in [FIRST, WITH_ADDITION, WITH_DIAGNOSES, WITH_HISTORY] {
+            for version in [FIRST, WITH_ADDITION, WITH_HISTORY] {
                 let bytes = [&[version][..], &vec![byte; length]].concat();
                 let _ = (decoded(&bytes, &whole.vault), decoded(&whole.guard, &bytes));
             }

@@ -11,6 +11,7 @@ export class Refusal extends Error {
   constructor(code, answer, error) {
     super(code);
     this.code = code;
+    this.status = answer?.status;
     this.id = error?.id ?? answer?.headers.get("Request-Id");
     this.limit = error?.meta?.limit;
     this.clockOffsetSeconds = error?.meta?.clockOffsetSeconds;
@@ -51,7 +52,11 @@ const PATHS = { authenticator: "authenticators", deviceTOTP: "devices/totp" };
 
 export const listAuthenticators = async () => (await data(await send("GET", PATHS.authenticator))).map(flat);
 export const listDevices = async () => (await data(await send("GET", PATHS.deviceTOTP))).map(flat);
-export const listEvents = async () => (await data(await send("GET", "events"))).map(flat);
+/** `undefined` from a server that is older than this page and keeps none, as while servers are replaced one by one. */
+export const listEvents = async () => {
+  const answer = await send("GET", "events").catch((error) => (error.status === 404 ? undefined : Promise.reject(error)));
+  return answer && (await data(answer)).map(flat);
+};
 
 /** `proof` is `{ otp }`, `{ pin }` or `{ password }`. */
 export const beginAuthenticator = async (proof, label) =>

@@ -48,7 +48,7 @@ function sections(authenticators, devices, events, has) {
     may("user:users.pin:update") && section("pinSection",
       has.isKnown && el("p", {}, say(has.pin ? "pinIsSet" : "pinIsNotSet")),
       button(has.isKnown && has.pin ? "pinChange" : "pinSet", () => showPin(showOverview))),
-    section("activity", ...eventList(events, [...authenticators, ...devices])),
+    events && section("activity", ...eventList(events, [...authenticators, ...devices])),
   ].filter(Boolean);
 }
 

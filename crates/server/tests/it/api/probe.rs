@@ -100,6 +100,8 @@ async fn a_clock_that_is_off_is_told_to_the_client_and_nothing_is_confirmed() {
     let both = service.confirm("alice", &id, &service.shown_by(&secret, uses, -4)).await;
     let meta = json!({ "clockOffsetSeconds": -4 * i64::from(uses.period()), "appUses": named(uses) });
     assert_eq!(both.error()["meta"], meta);
+    let detail = both.error()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("another way") && detail.contains("clock is off"), "{detail}");
     assert_eq!(service.only_authenticator().await["state"], "pending");
     assert_eq!(service.confirm("alice", &id, &service.code_of(&secret, 1)).await.status, 204);
 }

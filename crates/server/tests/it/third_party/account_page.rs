@@ -109,6 +109,10 @@ fn assert_visit(visit: &Value, width: u64, url: &str) {
     let activity =
         ["authenticator_deleted", "pin_set", "authenticator_confirmed", "authenticator_begun", "code_mailed"];
     assert_eq!(visit["activity"], json!(activity.map(|name| format!("event_{name}"))), "the latest first");
+    assert_eq!(
+        visit["isActivityOfOlderShown"], false,
+        "what an older server has not is absent, and nothing else"
+    );
     assert_eq!(visit["typed"], "typed before", "what was typed outlives the session");
 }
 
