@@ -66,7 +66,7 @@ async fn no_token_of_the_classes_of_wycheproof_passes_that_is_not_good_and_every
     let line = format!("JWS vectors (good, bad, not taken, unsendable): {sum:?}; {}\n", classes.join(", "));
     // Past the harness, which would keep it to itself.
     let _ = std::io::stderr().write_all(line.as_bytes());
-    assert!(sum.0 >= 140 && sum.1 >= 8_500 && sum.2 == 3, "{counts:#?}");
+    assert!(sum.0 >= 140 && sum.1 >= 8_500 && sum.2 == 2, "{counts:#?}");
     assert_eq!(counts.len(), 21, "{counts:#?}");
 }
 
