@@ -21,20 +21,13 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
-/// Whether it was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Diagnosed {
-    Told(Diagnosis),
-    /// Not looked at: it was asked too often.
-    TooOften(Wait),
-}
-
 /// A look at an account, which was counted. To be taken when that is durable and nobody waits for it: it computes a
 /// hundred codes and more of each secret.
 pub struct Look(Account);
 
 impl Account {
-    /// The only way to a diagnosis. Nothing may be told of it before the change is durable.
+    /// The only way to a diagnosis, or how long to wait for one, as it was asked too often. Nothing may be told of it before
+    /// the change is durable.
     pub fn count_look(&mut self, now: Timestamp) -> Result<Look, Wait> {
         caps::forget(&mut self.diagnosed_at, now);
         let wait = |most, period| caps::wait(&self.diagnosed_at, now, most, period);

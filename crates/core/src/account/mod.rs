@@ -24,7 +24,7 @@ mod verify;
 pub use authenticators::{AuthenticatorState, Confirmation, PendingAuthenticator};
 pub use codes::{CodeState, IssuedCode};
 pub use credential::{Credential, Progress};
-pub use diagnose::{About, Diagnosed, Diagnosis, Enrolled, Finding, Look, Reason};
+pub use diagnose::{About, Diagnosis, Enrolled, Finding, Look, Reason};
 pub use history::{History, HistoryEntry, HistoryKind};
 pub use id::AccountId;
 pub use idempotency::{AcceptedRequest, AcceptedRequests, Earlier, Keyed, KeyedRequest};

@@ -9,7 +9,7 @@ use crate::events::Event;
 use crate::metrics::Attempts;
 use crate::store::SealedAccount;
 use einmal_core::Timestamp;
-use einmal_core::account::{Account, AccountId, Diagnosed, Diagnosis, OtpTypes};
+use einmal_core::account::{Account, AccountId, Diagnosis, OtpTypes, Wait};
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::sync::Arc;
@@ -57,8 +57,8 @@ impl Accounts {
         self.change(id, move |account| account.issue_login_code(code.clone(), now, &policy)).await
     }
 
-    /// Why `code` would be refused, without consuming or counting it; `None` if there is no account. That it was asked is
-    /// written before it is told. What takes milliseconds is not done where everybody's attempts wait for it.
+    /// Why `code` would be refused, without consuming or counting it; `None` if there is no account, and a wait if it was
+    /// asked too often. That it was asked is written before it is told. What takes milliseconds is not done where everybody's attempts wait for it.
     pub async fn diagnose(
         &self,
         id: AccountId,
@@ -66,17 +66,17 @@ impl Accounts {
         wanted: OtpTypes,
         now: Timestamp,
         policy: Arc<Policy>,
-    ) -> Result<Option<Diagnosed>, UpdateError> {
+    ) -> Result<Option<Result<Diagnosis, Wait>>, UpdateError> {
         let Some(code) = code else {
-            return Ok(self.read(&id).await?.map(|_| Diagnosed::Told(Diagnosis::of_no_code())));
+            return Ok(self.read(&id).await?.map(|_| Ok(Diagnosis::of_no_code())));
         };
         let look = match self.update(id, move |account| account.count_look(now)).await? {
             None => return Ok(None),
-            Some(Err(wait)) => return Ok(Some(Diagnosed::TooOften(wait))),
+            Some(Err(wait)) => return Ok(Some(Err(wait))),
             Some(Ok(look)) => look,
         };
         let told = spawn_blocking(move || look.at(&code, wanted, now, &policy)).await;
-        told.map(|diagnosis| Some(Diagnosed::Told(diagnosis))).map_err(|_| UpdateError::Panicked)
+        told.map(|diagnosis| Some(Ok(diagnosis))).map_err(|_| UpdateError::Panicked)
     }
 
     /// The account as it is now, without a write.

@@ -6,7 +6,7 @@ use super::{ConfigFile, Failure, refused, say};
 use crate::accounts::DiagnosisDescription;
 use crate::clock::{Clock, SystemClock};
 use clap::Args;
-use einmal_core::account::{Diagnosed, OtpType, OtpTypes};
+use einmal_core::account::{OtpType, OtpTypes};
 use einmal_core::otp::Code;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::Arc;
@@ -40,10 +40,8 @@ impl DiagnoseCommand {
             let (now, policy) = (SystemClock.now(), Arc::new(config.policy.clone()));
             let diagnosed = accounts.diagnose(id, code, types, now, policy).await.map_err(refused)?;
             match diagnosed.ok_or_else(|| self.account.absent())? {
-                Diagnosed::Told(diagnosis) => {
-                    Ok((DiagnosisDescription::of(&diagnosis, now), diagnosis.is_good))
-                }
-                Diagnosed::TooOften(wait) => Err(Failure::Refused(format!(
+                Ok(diagnosis) => Ok((DiagnosisDescription::of(&diagnosis, now), diagnosis.is_good)),
+                Err(wait) => Err(Failure::Refused(format!(
                     "this account was diagnosed as often as it may be; wait for {} seconds",
                     wait.seconds
                 ))),

@@ -7,6 +7,7 @@ mod crowds;
 mod error_documents;
 pub(crate) mod frames;
 mod framing;
+pub(crate) mod given_up;
 mod http2;
 mod http2_abuse;
 mod log;

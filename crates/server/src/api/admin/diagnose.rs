@@ -14,7 +14,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
-use einmal_core::account::Diagnosed;
 use std::sync::Arc;
 
 pub(super) fn route() -> Route {
@@ -32,10 +31,8 @@ async fn diagnose(
         let accounts = context.accounts.reporting(&caller.reporter);
         let diagnosed = accounts.diagnose(id, code, types, caller.now, policy).await?;
         match diagnosed.ok_or_else(|| not_found("unknown account"))? {
-            Diagnosed::Told(diagnosis) => {
-                json(StatusCode::OK, &DiagnosisDescription::of(&diagnosis, caller.now))
-            }
-            Diagnosed::TooOften(wait) => {
+            Ok(diagnosis) => json(StatusCode::OK, &DiagnosisDescription::of(&diagnosis, caller.now)),
+            Err(wait) => {
                 caller.reporter.diagnosis_throttled(wait);
                 let error = ApiError::new(ErrorCode::Throttled).retry_after(wait.seconds);
                 Err(error

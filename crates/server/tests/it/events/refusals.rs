@@ -1,9 +1,8 @@
 //! What a guesser is not told, the operator is; also of guesses whose answer nobody waits for.
 
 use super::{bare, lines_of, service, until_lines};
-use crate::harness::service::VERIFY;
 use crate::http::client::within_patience;
-use crate::http::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, PING, field, frame};
+use crate::http::given_up::guess_and_leave;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -36,36 +35,8 @@ async fn the_true_reason_of_a_refusal_is_in_the_file_and_one_answer_goes_to_the_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guess_whose_answer_nobody_waits_for_is_a_line_too() {
     let service = service().await;
-    let subjects: Vec<_> = (0..40).map(|number| format!("alice-{number}")).collect();
-    for subject in &subjects {
-        service.provision_device(subject).await;
-        let token = format!("Bearer {}", service.token(subject));
-        let fields: Vec<u8> = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", VERIFY),
-            (":authority", "a"),
-            ("authorization", token.as_str()),
-            ("content-type", "application/json"),
-        ]
-        .iter()
-        .flat_map(|(name, value)| field(name, value))
-        .collect();
-        let body = json!({ "otp": service.wrong_code(0) }).to_string();
-        let mut client = Frames::connect(service.running.address).await;
-        let guess =
-            [frame(HEADERS, END_HEADERS, 1, &fields), frame(DATA, END_STREAM, 1, body.as_bytes())].concat();
-        client.send([guess, frame(PING, 0, 0, &[7; 8])].concat()).await;
-        while client.next().await.unwrap().kind != PING {}
-    }
-    let mut counted = BTreeMap::new();
-    for subject in &subjects {
-        // Behind whatever goes on at this account.
-        assert_eq!(service.verify(subject, &service.wrong_code(1)).await, 404);
-        counted.insert(subject.clone(), u64::from(service.failures(subject).await));
-    }
+    let counted = guess_and_leave(&service).await;
     let total: u64 = counted.values().sum();
-    assert!(total > 40, "none of those was looked at");
     let path = service.directory.path().join("events.jsonl");
     until_lines(&path, usize::try_from(total).unwrap()).await;
     service.running.shutdown.begin();

@@ -1,9 +1,9 @@
 //! Attempts, and what guards against guessing.
 
 use super::growth;
-use crate::harness::service::{Service, VERIFY};
+use crate::harness::service::Service;
 use crate::http::client::within_patience;
-use crate::http::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, PING, field, frame};
+use crate::http::given_up::guess_and_leave;
 use einmal_core::otp::{Algorithm, Parameters};
 use serde_json::json;
 
@@ -55,36 +55,7 @@ async fn every_outcome_of_a_verification_is_counted_under_its_own_name() {
 async fn a_guess_whose_answer_nobody_waits_for_is_counted_here_as_in_the_account() {
     let service = Service::start().await;
     let series = verifications("account+device-totp", "wrong");
-    let subjects: Vec<_> = (0..40).map(|number| format!("alice-{number}")).collect();
-    for subject in &subjects {
-        service.provision_device(subject).await;
-        let token = format!("Bearer {}", service.token(subject));
-        let fields: Vec<u8> = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", VERIFY),
-            (":authority", "a"),
-            ("authorization", token.as_str()),
-            ("content-type", "application/json"),
-        ]
-        .iter()
-        .flat_map(|(name, value)| field(name, value))
-        .collect();
-        let body = json!({ "otp": service.wrong_code(0) }).to_string();
-        let mut client = Frames::connect(service.running.address).await;
-        let guess =
-            [frame(HEADERS, END_HEADERS, 1, &fields), frame(DATA, END_STREAM, 1, body.as_bytes())].concat();
-        client.send([guess, frame(PING, 0, 0, &[7; 8])].concat()).await;
-        // It has been read. Some are being looked at now, and others not yet.
-        while client.next().await.unwrap().kind != PING {}
-    }
-    let mut guesses = 0;
-    for subject in &subjects {
-        // Behind whatever goes on at this account.
-        assert_eq!(service.verify(subject, &service.wrong_code(1)).await, 404);
-        guesses += u64::from(service.failures(subject).await);
-    }
-    assert!(guesses > 40, "none of them was looked at");
+    let guesses: u64 = guess_and_leave(&service).await.values().sum();
     within_patience("the count", async { while service.metric(&series).await < guesses {} }).await;
     assert_eq!(service.metric(&series).await, guesses);
 }
