@@ -16,11 +16,14 @@ const CLOCKS_DIFFER: u64 = 60;
 /// must not have its places free any earlier for that.
 pub(super) fn forget(done_at: &mut Vec<Timestamp>, now: Timestamp) {
     for at in &mut *done_at {
-        if at.seconds_since(now) > CLOCKS_DIFFER {
-            *at = now;
-        }
+        *at = as_seen(*at, now);
     }
     done_at.retain(|at| now.seconds_since(*at) < DAY);
+}
+
+/// `at`, unless it is further ahead than clocks of replicas differ: then it counts as now.
+pub(super) fn as_seen(at: Timestamp, now: Timestamp) -> Timestamp {
+    if at.seconds_since(now) > CLOCKS_DIFFER { now } else { at }
 }
 
 /// It was done now, or when the clock that is furthest ahead did it last: `done_at` has the latest at the end.

@@ -135,12 +135,12 @@ impl Sending {
 }
 
 impl Mailing {
-    /// What no longer matters. A place that was taken ahead of the clock counts as taken now.
+    /// What no longer matters. A place that was taken far ahead of the clock counts as taken now.
     fn forget(&mut self, now: Timestamp) {
         caps::forget(&mut self.sent_at, now);
         self.under_way = self.under_way.filter(|sending| sending.holds(now));
         if let Some(sending) = &mut self.under_way {
-            sending.since = now.min(sending.since);
+            sending.since = caps::as_seen(sending.since, now);
         }
     }
 
