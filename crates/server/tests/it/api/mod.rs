@@ -7,6 +7,7 @@ pub(crate) mod authenticators;
 mod body;
 mod body_cases;
 mod brute_force;
+mod brute_force_counts;
 pub(crate) mod create_otp;
 mod create_otp_body;
 pub(crate) mod devices;
@@ -15,6 +16,7 @@ pub(crate) mod direct_grant;
 mod direct_grant_counts;
 pub(crate) mod idempotency;
 mod lockout;
+mod one_use;
 pub(crate) mod pin;
 mod probe;
 mod provisioning;
@@ -47,6 +49,13 @@ pub(crate) fn credential(secret: &str) -> Credential {
         totp: Totp::new(Secret::from_base32(secret).unwrap(), Algorithm::Sha1, 6, 30).unwrap(),
         progress: Progress::default(),
     }
+}
+
+/// A service at which alice has a device, with [`SECRET`].
+async fn with_device() -> Service {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    service
 }
 
 /// One of each kind: a device with [`SECRET`], an authenticator with [`OTHER_SECRET`], 135790 as the account
