@@ -3,6 +3,7 @@
 mod account_page;
 mod example;
 mod introspection;
+mod issuers;
 mod mail;
 mod overlay;
 mod password;
