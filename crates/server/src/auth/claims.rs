@@ -129,6 +129,11 @@ impl<'a> Claims<'a> {
         self.azp.as_deref().or(self.client_id.as_deref())
     }
 
+    /// Where one that is named in either claim is asked for more.
+    pub(super) fn names_client(&self, client: &str) -> bool {
+        [&self.azp, &self.client_id].into_iter().any(|named| named.as_deref() == Some(client))
+    }
+
     pub(super) fn verified_email(&self) -> Option<&str> {
         match (&self.email, &self.email_verified) {
             (Some(Loose::Text(email)), Some(Loose::True)) => Some(email),
@@ -171,7 +176,7 @@ impl Lifetime {
 
 /// RFC 7519 section 2. Rounded up: the comparisons with a clock of whole seconds come out as with the fraction.
 #[derive(Clone, Copy)]
-struct NumericDate(Timestamp);
+pub(super) struct NumericDate(pub(super) Timestamp);
 
 /// Above it not every whole number is one of JSON's (RFC 8259 section 6): two readers could differ.
 const NUMBER_LIMIT: u64 = 1 << 53;

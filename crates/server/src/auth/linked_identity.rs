@@ -1,6 +1,7 @@
 //! The linked identity an operator may demand: a third party that the token must name as known to its user.
 //! Looked for in claims of a checked signature only.
 
+use super::claims::Claims;
 use serde_json::Value;
 
 #[derive(Clone, Debug)]
@@ -13,8 +14,8 @@ pub struct LinkedIdentitySettings {
 }
 
 impl LinkedIdentitySettings {
-    pub(super) fn is_demanded_of(&self, client: Option<&str>) -> bool {
-        self.clients.is_empty() || self.clients.iter().any(|demanding| client == Some(demanding))
+    pub(super) fn is_demanded_of(&self, claims: &Claims<'_>) -> bool {
+        self.clients.is_empty() || self.clients.iter().any(|demanding| claims.names_client(demanding))
     }
 
     /// The claim is the name, an array with it, an object keyed by it, or objects whose `provider` is it.

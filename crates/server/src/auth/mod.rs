@@ -34,7 +34,7 @@ pub use sign_in::{SignIn, SignInEndpoints};
 
 use crate::clock::Clock;
 use crate::metrics::{IssuerMetrics, Metrics};
-use claims::{Claims, Lifetime};
+use claims::{Claims, Lifetime, NumericDate};
 use direct_grant::DirectGrant;
 use discovery::{Discovery, KeySetLocation};
 use einmal_core::Timestamp;
@@ -42,9 +42,11 @@ use einmal_core::account::AccountId;
 use introspection::{Introspection, REMEMBERED_SECONDS};
 use issuer_keys::IssuerKeys;
 use reqwest::Client;
+use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use strict_json::Tree;
 use token::Token;
 use url::Url;
 use verified_tokens::{Entry, TokenHash, VerifiedTokens};
@@ -301,13 +303,15 @@ impl Issuer {
         let client = claims.client();
 
         let linked_identity =
-            self.settings.linked_identity.as_ref().filter(|linked| linked.is_demanded_of(client));
+            self.settings.linked_identity.as_ref().filter(|linked| linked.is_demanded_of(claims));
         let registered_at = self.settings.registered_at_claim.as_deref();
         // Read a second time as a tree only where the operator points into it.
         let is_pointed_into =
             linked_identity.is_some() || registered_at.is_some() || self.direct_grant.is_some();
         let tree = if is_pointed_into {
-            serde_json::from_slice(json).map_err(|_| TokenError::Invalid("claims are nested too deep"))?
+            let tree: Tree = serde_json::from_slice(json)
+                .map_err(|_| TokenError::Invalid("claims are nested too deep, or have a member twice"))?;
+            tree.0
         } else {
             Value::Null
         };
@@ -329,9 +333,11 @@ impl Issuer {
 
 /// Seconds or RFC 3339. What is neither tells no time, and nobody is newly registered by it.
 fn timestamp(claim: &Value) -> Option<Timestamp> {
-    let seconds = match claim {
-        Value::String(text) => text.parse::<jiff::Timestamp>().ok()?.as_second().try_into().ok()?,
-        other => other.as_u64()?,
-    };
-    Some(Timestamp::from_seconds(seconds))
+    match claim {
+        Value::String(text) => {
+            let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second();
+            Some(Timestamp::from_seconds(seconds.try_into().ok()?))
+        }
+        other => NumericDate::deserialize(other).ok().map(|date| date.0),
+    }
 }

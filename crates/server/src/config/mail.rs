@@ -7,17 +7,13 @@ use crate::mail::{Limits, MailSettings, Sender, SmtpServer};
 
 pub(super) const KEYS: &[Key] = &[Key::secret("url"), Key::value("from"), Key::value("templates")];
 
-const URL_EXPECTED: &str =
-    "smtp://HOST:PORT, smtps://USER:PASSWORD@HOST or smtp+starttls://USER:PASSWORD@HOST";
 const FROM_EXPECTED: &str =
     "one address in ASCII, with a name or without, such as \"einmal <no-reply@example.com>\"";
 
-/// `None` if it is not usable, and then there is a fault.
+/// `None` without a server, and if something is not usable; then there is a fault.
 pub(super) fn read(section: &mut Section<'_>) -> Option<MailSettings> {
-    for (key, expected) in [("url", URL_EXPECTED), ("from", FROM_EXPECTED)] {
-        if !section.has(key) {
-            section.refuse(key, format!("missing, expected {expected}"));
-        }
+    if section.has("url") && !section.has("from") {
+        section.refuse("from", format!("missing, expected {FROM_EXPECTED}"));
     }
     let server = section.secret("url").and_then(|url| match SmtpServer::parse(url.expose()) {
         Ok(server) => Some(server),

@@ -161,6 +161,24 @@ async fn an_export_with_secrets_moves_accounts_and_what_was_spent_stays_spent() 
     assert_eq!(first, second);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_brings_no_pin_back_that_died_of_guesses() {
+    let installation = Installation::new().await;
+    installation.import(full_account());
+    let serving = installation.serve().await;
+    let token = installation.token("alice");
+    for pin in ["1029", "1038", "1047", "1056", "1074"] {
+        let request = serving.client.post(format!("http://{}/user/2025-1/user/otp", serving.address));
+        let request = request.bearer_auth(&token).header("content-type", "application/json");
+        let answer = request.body(json!({ "pin": pin }).to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), 404);
+    }
+    let export = installation.run(&["accounts", "export", "--with-secrets"]).stdout;
+    let record: Value = serde_json::from_str(&export).unwrap();
+    assert_eq!(record.get("pinHash"), None, "{export}");
+    assert!(record["passwordHash"].is_string(), "{export}");
+}
+
 #[tokio::test]
 async fn an_export_without_secrets_has_none() {
     let installation = Installation::new().await;

@@ -64,6 +64,8 @@ async fn a_linked_identity_is_demanded_of_the_named_clients_only() {
     assert!(!is_missing(&world, json!({ "azp": null })).await);
     assert!(is_missing(&world, json!({ "azp": "fleet-app" })).await);
     assert!(is_missing(&world, json!({ "azp": null, "client_id": "fleet-app" })).await);
+    assert!(is_missing(&world, json!({ "azp": "app", "client_id": "fleet-app" })).await);
+    assert!(!is_missing(&world, json!({ "azp": "app", "client_id": "other" })).await);
     assert!(!is_missing(&world, json!({ "azp": "fleet-app", "linked": "fleet" })).await);
 }
 
@@ -73,6 +75,25 @@ async fn the_claim_is_found_by_a_pointer_into_the_token() {
     assert!(!is_missing(&world, json!({ "https://id.example": { "links": ["fleet"] } })).await);
     assert!(is_missing(&world, json!({ "https://id.example": { "links": ["other", "fleet"] } })).await);
     assert!(is_missing(&world, json!({ "links": "fleet" })).await);
+}
+
+#[tokio::test]
+async fn a_claim_with_a_member_twice_is_refused_whichever_would_be_taken() {
+    let world = demanding("/linked", &[]).await;
+    let good = world.claims(&json!({})).to_string();
+    let open = good.strip_suffix('}').unwrap();
+    let sign = |linked: &str| {
+        let claims = format!("{open},\"linked\":{linked}}}");
+        world.key.token_of(world.key.header().to_string(), claims.as_bytes())
+    };
+    assert!(!world.accepts(&sign("{\"provider\":\"fleet\"}")).await.linked_identity_missing);
+    for twice in [
+        "{\"provider\":\"other\",\"provider\":\"fleet\"}",
+        "{\"provider\":\"fleet\",\"provid\\u0065r\":\"other\"}",
+        "[{\"provider\":\"fleet\"},{\"x\":1,\"x\":1}]",
+    ] {
+        world.refuses(twice, &sign(twice)).await;
+    }
 }
 
 #[tokio::test]
