@@ -1,5 +1,5 @@
-//! Where hashing happens in the service: on as many threads as there are cores and no more, beside those that answer
-//! requests, and after them where there are not enough cores for all. Who finds too long a queue is turned away at once,
+//! Where hashing happens in the service: on all cores but one, on threads of its own, and after those that answer
+//! requests where there are not enough cores for all. Who finds too long a queue is turned away at once,
 //! before anything has been counted.
 
 use rustix::process::nice;
@@ -8,7 +8,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Attempts that may wait: some two seconds of Argon2 on two cores.
+/// Attempts that may wait: some four seconds of Argon2 on two cores.
 const MAX_WAITING: usize = 256;
 
 /// The lowest priority that a thread can have.
@@ -18,9 +18,9 @@ pub struct HashPool {
     /// Of threads of its own, for the sake of their priority; `None` only while it is dropped, or where there are none.
     runtime: Option<Runtime>,
     sizes: Sizes,
-    /// One for each core.
+    /// One for each thread.
     threads: Arc<Semaphore>,
-    /// One for each core, and one for each place in the queue.
+    /// One for each thread, and one for each place in the queue.
     places: Arc<Semaphore>,
 }
 
@@ -49,7 +49,9 @@ pub struct Interrupted;
 
 impl Default for HashPool {
     fn default() -> Self {
-        Self::new(thread::available_parallelism().map_or(1, usize::from), MAX_WAITING)
+        // One core is left to those that are answered at once, if there are two.
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self::new(cores.saturating_sub(1).max(1), MAX_WAITING)
     }
 }
 
