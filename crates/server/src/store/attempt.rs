@@ -22,12 +22,14 @@ pub trait Attempt: Send {
 pub(super) struct PendingAttempt {
     attempt: Option<Box<dyn Attempt>>,
     pub(super) outcome: Option<Result<Option<SwapOutcome>, StoreError>>,
+    /// What it has decided on, where its engine keeps that: it is not asked again.
+    pub(super) swap: Option<Swap>,
     failures: Counter,
 }
 
 impl PendingAttempt {
     pub(super) fn new(attempt: Box<dyn Attempt>, failures: Counter) -> Self {
-        Self { attempt: Some(attempt), outcome: None, failures }
+        Self { attempt: Some(attempt), outcome: None, swap: None, failures }
     }
 
     /// `None` once it has panicked.

@@ -130,14 +130,6 @@ impl SqliteStore {
         backup::back_up(&self.path, target, progress)
     }
 
-    /// The path in a `sqlite:PATH` url, as it stands there.
-    pub fn path_from_url(url: &str) -> Result<PathBuf, OpenError> {
-        match url.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-            _ => Err(OpenError::Url),
-        }
-    }
-
     fn writes(&self) -> Result<&Intake<Write>, StoreError> {
         self.writes.as_ref().ok_or_else(closed)
     }

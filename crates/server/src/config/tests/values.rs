@@ -95,6 +95,8 @@ fn a_wrong_value_is_refused_with_what_was_found_and_expected() {
 fn a_store_that_is_no_path_is_refused_and_its_password_never_shown() {
     for (url, message) in [
         ("mysql://einmal:hunter2@db", "expected sqlite:PATH or postgres://USER@HOST/DATABASE"),
+        ("a.db", "expected sqlite:PATH or postgres://USER@HOST/DATABASE"),
+        ("sqlite", "expected sqlite:PATH or postgres://USER@HOST/DATABASE"),
         ("sqlite:", "expected a path after sqlite:"),
         ("sqlite::memory:", "a store in memory forgets which codes are spent, expected sqlite:PATH"),
         ("sqlite:x.db?mode=ro", "expected sqlite:PATH without parameters"),
@@ -106,8 +108,12 @@ fn a_store_that_is_no_path_is_refused_and_its_password_never_shown() {
 
 #[test]
 fn the_store_is_found_in_every_spelling() {
-    for (url, path) in [("sqlite:a.db", "a.db"), ("sqlite://a.db", "a.db"), ("sqlite:data/a.db", "data/a.db")]
-    {
+    for (url, path) in [
+        ("sqlite:a.db", "a.db"),
+        ("sqlite://a.db", "a.db"),
+        ("sqlite:data/a.db", "data/a.db"),
+        ("sqlite:a/b c.db", "a/b c.db"),
+    ] {
         let written = written(&format!("[store]\nurl = \"{url}\"\n{MINIMAL}"));
         let expected = written.path(path);
         assert_eq!(written.config().store.engine, Engine::Sqlite(expected));

@@ -19,8 +19,7 @@ pub(super) async fn load(
     if ids.is_empty() {
         return Ok(found);
     }
-    let issuers: Vec<_> = ids.iter().map(|id| id.issuer().as_bytes()).collect();
-    let subjects: Vec<_> = ids.iter().map(|id| id.subject().as_bytes()).collect();
+    let (issuers, subjects) = keys(ids);
     let parameters = [&issuers as _, &subjects as _];
     for row in session.ask(deadline, |client| client.query(statement, &parameters)).await? {
         let place: i64 = row.try_get(6)?;
@@ -30,6 +29,11 @@ pub(super) async fn load(
         }
     }
     Ok(found)
+}
+
+/// As statements take them: two arrays.
+pub(super) fn keys<'a>(ids: &[&'a AccountId]) -> (Vec<&'a [u8]>, Vec<&'a [u8]>) {
+    ids.iter().map(|id| (id.issuer().as_bytes(), id.subject().as_bytes())).unzip()
 }
 
 /// A damaged row fails whoever asked for it and not the whole group: whoever may ask for one would otherwise keep

@@ -43,6 +43,29 @@ const KEEP_VAULT: &str = "kept AS (
     ON CONFLICT (issuer, subject)
     DO UPDATE SET version = excluded.version, key_id = excluded.key_id, sealed = excluded.sealed)";
 
+/// Which of these accounts somebody else holds, be it the guard or the vault. It waits for nobody, and gives its own
+/// locks back at its end: they are how it finds out. Asked after a lost wait alone.
+pub(super) fn held_by_others() -> String {
+    let there = |table: &str| {
+        format!(
+            "SELECT place FROM given
+            JOIN {table} ON {table}.issuer = given.issuer AND {table}.subject = given.subject"
+        )
+    };
+    let (guard, vault) = (there("guard"), there("vault"));
+    format!(
+        "WITH given AS MATERIALIZED (
+            SELECT * FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS given (issuer, subject, place)),
+        guards AS MATERIALIZED ({guard} FOR UPDATE OF guard SKIP LOCKED),
+        vaults AS MATERIALIZED ({vault} FOR UPDATE OF vault SKIP LOCKED),
+        won AS (
+            {guard} WHERE place NOT IN (SELECT place FROM guards)
+            UNION {vault} WHERE place NOT IN (SELECT place FROM vaults))
+        {}",
+        places()
+    )
+}
+
 fn places() -> String {
     format!("SELECT array_agg(place), {SETTLED} FROM won")
 }

@@ -1,6 +1,6 @@
 //! A connection to the database file, and the loop that lives on one. Must never create a file after the
-//! first opening, and never go on with a connection after an error or when its file is no longer the one at
-//! the path: what it then writes is in nobody's database.
+//! first opening, and never go on with a connection after an error, but that of reading what is damaged, or when its file
+//! is no longer the one at the path: what it then writes is in nobody's database.
 
 use super::super::StoreError;
 use super::super::batch::{Queue, Request, settle_all};

@@ -4,7 +4,7 @@ use super::super::{SealedAccount, SealedPart, StoreError};
 use super::link::Link;
 use einmal_core::account::AccountId;
 use rusqlite::types::{Type, ValueRef};
-use rusqlite::{Connection, Error, Row, Statement, params};
+use rusqlite::{Connection, Error, ErrorCode, Row, Statement, params};
 
 // Joined from the left: a guard without its vault is damage and not an absent account.
 pub(super) const COLUMNS: &str =
@@ -28,12 +28,18 @@ impl<'a> Load<'a> {
 }
 
 /// A damaged row fails whoever asked for it and not the whole group: whoever may ask for one would otherwise
-/// keep everybody from their accounts.
+/// keep everybody from their accounts. So does a damaged page on the way to it; others may not come by there, and whoever
+/// does is told the same. What SQLite could not read from the disk it calls damaged, too.
 pub(super) fn alone<T>(link: &Link, answer: rusqlite::Result<T>) -> rusqlite::Result<Result<T, StoreError>> {
     match answer {
-        Err(error) if !Link::is_of_connection(&error) => Ok(Err(link.failure(&error))),
+        Err(error) if is_damage(&error) || !Link::is_of_connection(&error) => Ok(Err(link.failure(&error))),
         answer => answer.map(Ok),
     }
+}
+
+/// A read that meets it leaves its connection as it was. In its transaction SQLite lets others read, and nobody write.
+pub(super) fn is_damage(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }
 
 pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<SealedAccount> {

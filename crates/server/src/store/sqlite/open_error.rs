@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Without the url, which may hold the password of another engine.
-    #[error("store.url names no SQLite file; expected sqlite:PATH")]
-    Url,
     #[error("{}: the directory is not there; create it, or correct store.url", .0.display())]
     NoDirectory(PathBuf),
     #[error("{}: there is no store; `einmal store migrate` makes an empty one", .0.display())]

@@ -49,7 +49,8 @@ impl<'a> Statements<'a> {
         let order = "ORDER BY guard.issuer, guard.subject LIMIT ?1";
         Ok(Self {
             begin: connection.prepare("BEGIN")?,
-            end: connection.prepare("COMMIT")?,
+            // There is nothing to commit, and whoever has met damage would not be let.
+            end: connection.prepare("ROLLBACK")?,
             load: Load::prepare(connection)?,
             scan: connection.prepare(&format!("{COLUMNS} {order}"))?,
             scan_after: connection.prepare(&format!("{COLUMNS} {after} {order}"))?,

@@ -8,9 +8,9 @@ use super::super::{Expected, SealedPart, StoreError, Swap, SwapOutcome};
 use super::checkpoint::LogWatch;
 use super::fence::{self, Pass};
 use super::link::Link;
-use super::load::{Load, alone};
+use super::load::{Load, alone, is_damage};
 use einmal_core::account::AccountId;
-use rusqlite::{Statement, params};
+use rusqlite::{Error, Statement, ffi, params};
 
 /// Commits groups on one connection until there are no more, or something fails.
 pub(super) fn session(
@@ -41,6 +41,14 @@ pub(super) fn session(
             return Ok(());
         }
     }
+}
+
+/// What a group has been through that was begun once more.
+#[derive(Default)]
+struct SoFar {
+    /// Of the first so many, attempts have decided.
+    decided: usize,
+    damaged: Vec<(AccountId, StoreError)>,
 }
 
 struct Statements<'a> {
@@ -95,21 +103,48 @@ impl<'a> Statements<'a> {
     }
 
     fn commit(&mut self, group: &mut [Write], pass: &Pass) -> rusqlite::Result<()> {
-        self.begin.execute(())?;
-        let is_let_in = pass.is_let_in(&self.link.connection);
-        let written = is_let_in.and_then(|()| group.iter_mut().try_for_each(|write| self.write(write)));
-        let committed = written.and_then(|()| self.commit.execute(()));
-        if let Err(error) = committed {
-            // Some errors have rolled back already; what matters is that the lock is given up.
-            let _ = self.rollback.execute(());
-            return Err(error);
+        let mut so_far = SoFar::default();
+        loop {
+            self.begin.execute(())?;
+            let is_let_in = pass.is_let_in(&self.link.connection);
+            let written = is_let_in.and_then(|()| self.write_all(group, &mut so_far));
+            let ended = written.and_then(|is_whole| {
+                let end = if is_whole { &mut self.commit } else { &mut self.rollback };
+                end.execute(()).map(|_| is_whole)
+            });
+            match ended {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    // Some errors have rolled back already; what matters is that the lock is given up.
+                    let _ = self.rollback.execute(());
+                    return Err(error);
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// `false` where an attempt has met damage: it has its answer, and SQLite takes no more writes in this transaction. What
+    /// came before it is to be written once more in another one.
+    fn write_all(&mut self, group: &mut [Write], so_far: &mut SoFar) -> rusqlite::Result<bool> {
+        for (place, write) in group.iter_mut().enumerate() {
+            match write {
+                Write::Attempt(pending) if place < so_far.decided => self.repeat(pending)?,
+                Write::Attempt(pending) => {
+                    so_far.decided = place + 1;
+                    if !self.attempt(pending, &mut so_far.damaged)? {
+                        return Ok(false);
+                    }
+                }
+                write => self.write(write)?,
+            }
+        }
+        Ok(true)
     }
 
     fn write(&mut self, write: &mut Write) -> rusqlite::Result<()> {
         match write {
-            Write::Attempt(pending) => self.attempt(pending)?,
+            Write::Attempt(_) => {}
             Write::Swap(pending) => {
                 let outcomes: rusqlite::Result<_> =
                     pending.input.iter().map(|swap| self.swap(swap)).collect();
@@ -135,18 +170,47 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    /// What it sees is what the group has written so far, all of which comes about or nothing of it.
-    fn attempt(&mut self, pending: &mut PendingAttempt) -> rusqlite::Result<()> {
-        let Some(id) = pending.id() else { return Ok(()) };
-        match alone(self.link, self.load.one(id))? {
-            Err(damaged) => pending.outcome = Some(Err(damaged)),
+    /// What it sees is what the group has written so far, all of which comes about or nothing of it. `false` where it has
+    /// met damage, which it adds to what is known.
+    fn attempt(
+        &mut self,
+        pending: &mut PendingAttempt,
+        damaged: &mut Vec<(AccountId, StoreError)>,
+    ) -> rusqlite::Result<bool> {
+        let Some(id) = pending.id() else { return Ok(true) };
+        if let Some((_, error)) = damaged.iter().find(|(damaged, _)| damaged == id) {
+            pending.outcome = Some(Err(error.clone()));
+            return Ok(true);
+        }
+        let loaded = self.load.one(id);
+        let is_damage = loaded.as_ref().is_err_and(is_damage);
+        match alone(self.link, loaded)? {
+            Err(error) => {
+                if is_damage {
+                    damaged.push((id.clone(), error.clone()));
+                }
+                pending.outcome = Some(Err(error));
+            }
             Ok(stored) => {
                 if let Some(swap) = pending.decide(stored) {
                     pending.outcome = Some(Ok(Some(self.swap(&swap)?)));
+                    pending.swap = Some(swap);
                 }
             }
         }
-        Ok(())
+        Ok(!is_damage)
+    }
+
+    /// Writes what it has decided on once more. Should that go otherwise, because another process was in between, others in
+    /// its group may have seen what never came about: then it comes to nothing.
+    fn repeat(&mut self, pending: &PendingAttempt) -> rusqlite::Result<()> {
+        let Some(swap) = &pending.swap else { return Ok(()) };
+        let outcome = self.swap(swap)?;
+        if matches!(pending.outcome, Some(Ok(Some(first))) if first == outcome) {
+            return Ok(());
+        }
+        let reason = "another process wrote while a damaged account was left out".to_owned();
+        Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(reason)))
     }
 
     fn swap(&mut self, swap: &Swap) -> rusqlite::Result<SwapOutcome> {

@@ -7,7 +7,7 @@ use einmal_core::account::AccountId;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-type Outcome = Result<Option<SwapOutcome>, StoreError>;
+pub(super) type Outcome = Result<Option<SwapOutcome>, StoreError>;
 
 /// Decides as it is told, and passes on what it saw and what came of it.
 struct Told<D> {
@@ -33,7 +33,7 @@ impl<D: FnMut(Option<&SealedAccount>) -> Option<Swap> + Send> Attempt for Told<D
 }
 
 /// `None` if the attempt was dropped without an end.
-async fn attempt(
+pub(super) async fn attempt(
     store: &dyn Store,
     subject: &str,
     decide: impl FnMut(Option<&SealedAccount>) -> Option<Swap> + Send + 'static,

@@ -2,6 +2,7 @@
 //! circle, and none for longer than a deadline.
 
 use super::super::accounts::{birth, create, id, load, swap, turn, turn_both};
+use super::super::attempts::attempt;
 use super::super::{Place, is_unavailable};
 use super::raw::{connect, until};
 use super::{PostgresPlace, open_url};
@@ -138,6 +139,123 @@ async fn somebody_elses_lock_is_waited_for_and_given_up_in_time_without_a_write(
     until(server, &place.0, waits).await;
     other.batch_execute("COMMIT").await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), [Swapped, Conflict]);
+}
+
+/// Who is held up is a connection, and for a second. Whoever is in a group with an account that somebody holds is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn accounts_that_somebody_holds_cost_the_others_of_their_group_no_answer() {
+    let Some(place) = PostgresPlace::new() else { return };
+    let server = PostgresServer::shared().unwrap();
+    let store = Arc::new(open_url(&place.0.url, "connections = 1").unwrap());
+    for subject in ["a", "b", "c", "d", "e", "f", "g"] {
+        create(&*store, &id(subject), 1).await;
+    }
+    let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'einmal'";
+    let before = server.sql(&place.0.name, connections);
+    let other = connect(&place.0).await;
+    let locks = "BEGIN; SELECT 1 FROM guard WHERE subject IN ('a', 'e') FOR UPDATE;
+        SELECT 1 FROM vault WHERE subject = 'g' FOR UPDATE";
+    other.batch_execute(locks).await.unwrap();
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.swap_many(vec![turn(&id("a"), 1, 2)]).await }
+    });
+    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(server, &place.0, waits).await;
+    // The only connection is busy: all of these are the next group.
+    let started = Instant::now();
+    let held = async {
+        let turns = |_: Option<&_>| Some(turn(&id("a"), 1, 2));
+        tokio::join!(
+            attempt(&*store, "a", turns),
+            attempt(&*store, "a", turns),
+            attempt(&*store, "g", |_| Some(turn_both(&id("g"), 1, 2))),
+            store.swap_many(vec![turn(&id("a"), 1, 2)]),
+            store.swap_many(vec![turn_both(&id("e"), 1, 2)]),
+            store.delete(id("e")),
+        )
+    };
+    let free = async {
+        tokio::join!(
+            attempt(&*store, "b", |_| Some(turn(&id("b"), 1, 2))),
+            attempt(&*store, "b", |_| Some(turn(&id("b"), 1, 3))),
+            attempt(&*store, "new", |_| Some(birth(&id("new"), 1))),
+            store.swap_many(vec![turn_both(&id("c"), 1, 2), turn(&id("f"), 7, 8)]),
+            store.delete(id("d")),
+            store.swap_property("name", None, vec![1]),
+            store.probe(),
+        )
+    };
+    let (held, free) = tokio::join!(held, free);
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert!(is_unavailable(&waiting.await.unwrap()));
+    for ended in [held.0, held.1, held.2] {
+        let (_, outcome) = ended.expect("an end");
+        assert!(is_unavailable(&outcome), "{outcome:?}");
+    }
+    assert!(is_unavailable(&held.3) && is_unavailable(&held.4) && is_unavailable(&held.5));
+    let outcomes = [free.0, free.1, free.2].map(|ended| ended.expect("an end").1.unwrap());
+    assert_eq!(outcomes, [Some(Swapped), Some(Conflict), Some(Swapped)]);
+    assert_eq!(free.3.unwrap(), [Swapped, Conflict]);
+    assert!(free.4.unwrap(), "deleted");
+    assert_eq!(free.5.unwrap(), Swapped);
+    free.6.unwrap();
+    other.batch_execute("COMMIT").await.unwrap();
+    for (subject, version) in [("a", 1), ("b", 2), ("c", 2), ("e", 1), ("g", 1), ("new", 1)] {
+        let guard = load(&*store, &id(subject)).await.expect("it is there").guard;
+        assert_eq!(guard.version, version, "{subject}");
+        assert_eq!(swap(&*store, turn_both(&id(subject), version, 9)).await, Swapped, "{subject}");
+    }
+    assert_eq!(server.sql(&place.0.name, connections), before, "they are as good as before");
+}
+
+/// A table, of which nobody could be told from another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_somebody_holds_all_accounts_a_probe_is_answered_and_the_rest_refused_in_time() {
+    let Some(place) = PostgresPlace::new() else { return };
+    let server = PostgresServer::shared().unwrap();
+    let store = Arc::new(open_url(&place.0.url, "connections = 1").unwrap());
+    for subject in ["a", "b", "c", "d"] {
+        create(&*store, &id(subject), 1).await;
+    }
+    let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'einmal'";
+    let before = server.sql(&place.0.name, connections);
+    let other = connect(&place.0).await;
+    other.batch_execute("BEGIN; LOCK TABLE guard IN EXCLUSIVE MODE").await.unwrap();
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.swap_many(vec![turn(&id("a"), 1, 2)]).await }
+    });
+    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(server, &place.0, waits).await;
+    let started = Instant::now();
+    let (turned, born, swapped, deleted, property, probed) = tokio::join!(
+        attempt(&*store, "a", |_| Some(turn(&id("a"), 1, 2))),
+        attempt(&*store, "new", |_| Some(birth(&id("new"), 1))),
+        store.swap_many(vec![turn(&id("b"), 1, 2), birth(&id("newer"), 1), turn_both(&id("c"), 1, 2)]),
+        store.delete(id("d")),
+        store.swap_property("name", None, vec![1]),
+        store.probe(),
+    );
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    probed.unwrap();
+    for ended in [turned, born] {
+        let (_, outcome) = ended.expect("an end");
+        assert!(is_unavailable(&outcome), "{outcome:?}");
+    }
+    assert!(is_unavailable(&swapped) && is_unavailable(&deleted));
+    // There may have been no time left for it.
+    assert!(is_unavailable(&property) || property.is_ok_and(|outcome| outcome == Swapped));
+    assert!(is_unavailable(&waiting.await.unwrap()));
+    other.batch_execute("COMMIT").await.unwrap();
+    for subject in ["a", "b", "c", "d"] {
+        assert_eq!(swap(&*store, turn_both(&id(subject), 1, 2)).await, Swapped, "{subject}");
+    }
+    assert_eq!(server.sql(&place.0.name, connections), before, "they are as good as before");
 }
 
 /// The winner of a race is decided on the newest row, also by one who has waited for it.

@@ -2,7 +2,8 @@
 //! again at the next call once the cause is gone.
 
 use super::super::Place;
-use super::super::accounts::{account, birth, create, id, load, swap, turn_both};
+use super::super::accounts::{account, birth, create, id, load, part, swap, turn, turn_both};
+use super::super::attempts::attempt;
 use super::{SqlitePlace, is_damaged, is_unavailable};
 use einmal::store::Store;
 use einmal::store::SwapOutcome::{Conflict, Swapped};
@@ -180,6 +181,56 @@ async fn half_an_account_fails_alone_and_not_whoever_asks_at_the_same_time() {
         assert!(is_damaged(&half));
         assert_eq!(whole.unwrap(), [Some(account(1))]);
     }
+}
+
+/// A vault that fills several pages, of which the first one says that the next is where there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_page_that_is_damaged_fails_whose_it_is_and_not_whoever_asks_at_the_same_time() {
+    const PAGE: usize = 2048;
+    let place = SqlitePlace::new();
+    let store = place.open();
+    let mut large = birth(&id("broken"), 1);
+    large.vault.as_mut().expect("a birth has one").sealed = vec![0xb7; 5 * PAGE];
+    assert_eq!(swap(&*store, large).await, Swapped);
+    create(&*store, &id("b"), 1).await;
+    create(&*store, &id("c"), 1).await;
+    drop(store);
+    let pages = fs::read(place.file()).unwrap();
+    let full = |page: &[u8]| page[4..].iter().all(|byte| *byte == 0xb7);
+    let number = pages.chunks(PAGE).position(full).expect("a page of the vault alone");
+    let file = fs::OpenOptions::new().write(true).open(place.file()).unwrap();
+    file.write_all_at(&[0xff; 4], (number * PAGE) as u64).unwrap();
+    drop(file);
+
+    let store = place.open();
+    for version in 1..=20 {
+        // They queue up under somebody else's lock. Wherever the first group ends, in one of them are the broken and a whole one.
+        let lock = rusqlite::Connection::open(place.file()).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut lock = Some(lock);
+        let turns = |name: &'static str| move |_: Option<&_>| Some(turn(&id(name), version, version + 1));
+        let (first, b, second, c, read, broken, ()) = tokio::join!(
+            attempt(&*store, "broken", turns("broken")),
+            attempt(&*store, "b", turns("b")),
+            attempt(&*store, "broken", turns("broken")),
+            attempt(&*store, "c", turns("c")),
+            store.load_many(vec![id("b")]),
+            store.load_many(vec![id("broken")]),
+            async { lock.take().expect("it is held").execute_batch("COMMIT").unwrap() },
+        );
+        for ended in [first, second] {
+            let (_, outcome) = ended.expect("an end");
+            assert!(is_damaged(&outcome), "{outcome:?}");
+        }
+        for ended in [b, c] {
+            assert_eq!(ended.expect("an end").1.unwrap(), Some(Swapped));
+        }
+        assert!(is_damaged(&broken), "{broken:?}");
+        assert!(read.unwrap()[0].is_some());
+    }
+    drop(store);
+    let found = load(&*place.open(), &id("b")).await.expect("it is there");
+    assert_eq!(found.guard, part("guard", 21), "what was answered is there");
 }
 
 #[tokio::test]
