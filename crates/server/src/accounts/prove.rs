@@ -106,7 +106,9 @@ impl Accounts {
                     None => next,
                 });
             }
-            Ok(so_far.unwrap_or(Proof::Wrong))
+            let proof = so_far.unwrap_or(Proof::Wrong);
+            attempt.deed.count(&attempt.accounts.metrics().attempts, &proof);
+            Ok(proof)
         }));
         proof.await.map_err(|_| UpdateError::Panicked)?
     }
