@@ -119,6 +119,28 @@ async fn hold_hashing(service: &Service) -> Vec<Sender<()>> {
 }
 
 #[tokio::test]
+async fn a_code_that_proves_who_is_asking_is_counted_as_one_that_is_verified() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    service.provision_device("bob").await;
+    let any = "login+account+totp+device-totp";
+    let (code, wrong) = (service.code(0), service.wrong_code(0));
+    for (otp, kind, outcome) in [
+        (&*code, "device-totp", "accepted"),
+        (&*code, any, "repeated"),
+        (&*wrong, any, "wrong"),
+        ("12345", any, "not_a_code"),
+    ] {
+        let (series, key) = (verifications(kind, outcome), format!("of-the-code-{otp}"));
+        let set = async || drop(service.set_pin_keyed("alice", &key, "8299", otp).await);
+        assert_eq!(growth(&service, [&series], set).await, [1], "{series} for a PIN");
+        let enrol = async || drop(service.enrol_keyed("bob", &key, &json!({ "otp": otp })).await);
+        assert_eq!(growth(&service, [&series], enrol).await, [1], "{series} for a device");
+    }
+    assert_eq!(service.metrics().await.sum("einmal_verifications_total"), 8, "each once");
+}
+
+#[tokio::test]
 async fn an_accepted_code_is_counted_under_the_type_that_took_it() {
     let service = Service::start().await;
     service.provision(&json!({ "id": "alice", "pin": "8299" })).await;
