@@ -3,7 +3,7 @@
 
 use super::password_hash::{Place, hash_argon2id};
 use super::{Accounts, Outcome, UpdateError};
-use crate::metrics::Attempts;
+use crate::metrics::{Attempts, VerificationOutcome};
 use crate::trace;
 use einmal_core::Timestamp;
 use einmal_core::account::{
@@ -91,6 +91,9 @@ impl Accounts {
             let count = move |attempts: &Attempts, attempted: Option<&Attempted>| {
                 let verdict = match attempted {
                     Some(Attempted::Looked(_, verdict)) => Some(verdict),
+                    Some(Attempted::Known(PinChange::Repeated)) => {
+                        return attempts.verified(OtpTypes::ALL, VerificationOutcome::Repeated);
+                    }
                     Some(Attempted::Known(_) | Attempted::NotHashed) => return,
                     None => None,
                 };

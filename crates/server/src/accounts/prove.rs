@@ -14,7 +14,7 @@ pub(super) use looked::Looked;
 use super::password_hash::{Crowded, Place};
 use super::{Accounts, UpdateError};
 use crate::events::Event;
-use crate::metrics::{Attempts, Stage};
+use crate::metrics::{Attempts, Stage, VerificationOutcome};
 use crate::trace;
 use comparison::{Comparison, compare};
 use einmal_core::Timestamp;
@@ -106,7 +106,9 @@ impl Accounts {
                     None => next,
                 });
             }
-            Ok(so_far.unwrap_or(Proof::Wrong))
+            let proof = so_far.unwrap_or(Proof::Wrong);
+            attempt.deed.count(&attempt.accounts.metrics().attempts, &proof);
+            Ok(proof)
         }));
         proof.await.map_err(|_| UpdateError::Panicked)?
     }
@@ -173,7 +175,10 @@ impl<D: Deed> Attempt<D> {
         };
         let reporter = self.accounts.reporter.clone();
         let count = move |attempts: &Attempts, seen: Option<&(Looked<D::Done>, Option<Verdict>)>| match seen {
-            Some((Looked::Untouched(Proof::Wrong), None)) => reporter.not_a_code(OtpTypes::ALL),
+            Some((Looked::Untouched(Proof::Wrong), None)) => reporter.not_a_code(attempts, OtpTypes::ALL),
+            Some((Looked::At(Proof::Repeated(_)), None)) => {
+                attempts.verified(OtpTypes::ALL, VerificationOutcome::Repeated);
+            }
             Some((_, None)) => {}
             Some((_, Some(verdict))) => reporter.decided(attempts, OtpTypes::ALL, Some(verdict)),
             None => reporter.decided(attempts, OtpTypes::ALL, None),

@@ -19,7 +19,7 @@ use crate::accounts::{Deed, Proof};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
 use crate::entropy::random_uuid;
-use crate::metrics::EnrolmentOutcome;
+use crate::metrics::{Attempts, EnrolmentOutcome};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -135,7 +135,6 @@ async fn create_authenticator(
     let accounts = context.accounts.reporting(&caller.reporter);
     match accounts.prove(caller.account().clone(), offered, now, policy, enrolment).await? {
         Proof::Right(email) => {
-            context.accounts.metrics().attempts.enrolment(EnrolmentOutcome::Begun);
             let uri =
                 authenticator::uri(&context, &caller.token, email.as_deref(), label.as_deref(), totp.clone());
             let qr = format!("{}{}/{id}/qr", context.public_url, path.path());
@@ -167,6 +166,12 @@ impl Deed for Enrolment {
     fn run(&self, account: &mut Account) -> Option<String> {
         account.begin_authenticator(self.id, self.label.clone(), self.totp.clone(), self.now);
         account.email.clone()
+    }
+
+    fn count(&self, attempts: &Attempts, proof: &Proof<Option<String>>) {
+        if let Proof::Right(_) = proof {
+            attempts.enrolment(EnrolmentOutcome::Begun);
+        }
     }
 }
 

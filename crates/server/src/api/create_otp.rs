@@ -12,7 +12,7 @@ use super::throttled::throttled;
 use crate::accounts::{Deed, Offered, Proof};
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::metrics::CodeOutcome;
+use crate::metrics::{Attempts, CodeOutcome};
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -87,19 +87,11 @@ async fn create_otp(
     let issue = Issue { code: code.clone(), now, policy: Arc::clone(&policy) };
     let accounts = context.accounts.reporting(&caller.reporter);
     let proof = accounts.prove(caller.account().clone(), offered, now, policy, issue).await?;
-    let count = |outcome| context.accounts.metrics().attempts.code(outcome);
     match proof {
-        Proof::Right(expires_at) => {
-            count(CodeOutcome::Created);
-            Ok(issued(&code, expires_at))
-        }
-        Proof::Throttled(wait) => {
-            count(CodeOutcome::Throttled);
-            Err(throttled(&context, ErrorCode::CredentialsInvalid, wait))
-        }
+        Proof::Right(expires_at) => Ok(issued(&code, expires_at)),
+        Proof::Throttled(wait) => Err(throttled(&context, ErrorCode::CredentialsInvalid, wait)),
         // There is always room for a code, and none is told twice.
         Proof::Wrong | Proof::Barred | Proof::Repeated(_) | Proof::KeyReused => {
-            count(CodeOutcome::Wrong);
             Err(ApiError::new(ErrorCode::CredentialsInvalid))
         }
     }
@@ -116,6 +108,14 @@ impl Deed for Issue {
 
     fn run(&self, account: &mut Account) -> Timestamp {
         account.issue_account_code(self.code.clone(), self.now, &self.policy)
+    }
+
+    fn count(&self, attempts: &Attempts, proof: &Proof<Timestamp>) {
+        attempts.code(match proof {
+            Proof::Right(_) => CodeOutcome::Created,
+            Proof::Throttled(_) => CodeOutcome::Throttled,
+            Proof::Wrong | Proof::Barred | Proof::Repeated(_) | Proof::KeyReused => CodeOutcome::Wrong,
+        });
     }
 }
 

@@ -80,7 +80,7 @@ async fn update_pin(
         let earlier = |account: &mut Account, keyed: &_| account.earlier_change(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
         checked?;
-        caller.reporter.not_a_code(OtpTypes::ALL);
+        caller.reporter.not_a_code(&context.accounts.metrics().attempts, OtpTypes::ALL);
         return Err(refused("not 6 to 8 digits"));
     };
     let new = NewPin { pin, code, keyed };

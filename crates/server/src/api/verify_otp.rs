@@ -81,8 +81,7 @@ async fn verify_otp(
     let Some(code) = code else {
         let earlier = |account: &mut Account, keyed: &_| account.earlier_verification(keyed, now);
         refuse_reused_key(&context.accounts, id, keyed.as_ref(), earlier).await?;
-        context.accounts.metrics().attempts.verified(types, VerificationOutcome::NotACode);
-        caller.reporter.not_a_code(types);
+        caller.reporter.not_a_code(&context.accounts.metrics().attempts, types);
         return Err(invalid("not 6 to 8 digits"));
     };
     let decide =

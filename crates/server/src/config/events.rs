@@ -4,6 +4,7 @@ use super::keys::Key;
 use super::section::Section;
 use super::{Engine, KeyringSource, Store};
 use crate::events::Output;
+use crate::http::TlsFiles;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ pub(super) struct Others<'a> {
     pub(super) configuration: Option<&'a Path>,
     pub(super) store: Option<&'a Store>,
     pub(super) keyring: Option<&'a KeyringSource>,
+    pub(super) tls: Option<&'a TlsFiles>,
 }
 
 /// `None` if they are not.
@@ -52,6 +54,13 @@ impl Others<'_> {
             && real(&keyring.path) == path
         {
             return Some("the keyring");
+        }
+        if let Some(TlsFiles { certificate, key }) = self.tls {
+            for (file, name) in [(certificate, "the certificate of TLS"), (key, "the key of TLS")] {
+                if real(file) == path {
+                    return Some(name);
+                }
+            }
         }
         let Engine::Sqlite(store) = &self.store?.engine else { return None };
         let store = real(store);

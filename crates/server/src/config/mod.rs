@@ -152,8 +152,12 @@ impl Document {
         let has_mail = self.root.contains_key("mail");
         let mail = has_mail.then(|| mail::read(&mut self.section("mail", &mut faults)));
         let log = log::read(&mut self.section("log", &mut faults));
-        let configuration = self.file.as_deref().map(Path::new);
-        let others = events::Others { configuration, store: store.as_ref(), keyring: keyring.as_ref() };
+        let others = events::Others {
+            configuration: self.file.as_deref().map(Path::new),
+            store: store.as_ref(),
+            keyring: keyring.as_ref(),
+            tls: http.tls.as_ref(),
+        };
         let events = events::read(&mut self.section("events", &mut faults), &others);
         match (store, keyring, limits) {
             (Some(store), Some(keyring), Some(limits)) if faults.is_empty() => Ok(Config {

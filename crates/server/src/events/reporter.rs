@@ -73,8 +73,9 @@ impl Reporter {
         }
     }
 
-    /// What was offered cannot be anybody's code.
-    pub fn not_a_code(&self, asked: OtpTypes) {
+    /// Counts and tells of what cannot be anybody's code.
+    pub fn not_a_code(&self, attempts: &Attempts, asked: OtpTypes) {
+        attempts.verified(asked, VerificationOutcome::NotACode);
         self.tell(Event::Refused(asked, VerificationOutcome::NotACode));
     }
 

@@ -229,6 +229,30 @@ async function visit(width, language, user) {
   await button('addAuthenticator').waitFor();
   found.isActivityOfOlderShown = await page.getByRole('heading', { name: words.activity, exact: true }).isVisible();
 
+  // Who signs out while they are being signed in again stays signed out, whatever the issuer answers then.
+  await context.clock.fastForward(601_000);
+  await page.getByRole('dialog').waitFor();
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  let asked = page.waitForRequest((request) => request.method() === 'POST');
+  await page.route((address) => address.origin !== url, async (route) => {
+    await held;
+    await route.continue();
+  }, { times: 1 });
+  const [meanwhile] = await Promise.all([context.waitForEvent('page'), page.getByRole('link', { name: words.signInAgain }).click()]);
+  asked = await asked;
+  await page.getByRole('dialog').getByRole('button', { name: words.signOut }).click();
+  await page.getByText(words.signedOut, { exact: true }).waitFor();
+  letGo();
+  const said = await asked.response();
+  await said.finished();
+  found.issuerSaid = said.status();
+  await meanwhile.close();
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  found.isStillSignedOut = !await button('signOut').isVisible();
+  await button('signIn').click();
+  await button('addAuthenticator').waitFor();
+
   // Out, and an answer that nobody here asked for.
   await button('signOut').click();
   await page.getByText(words.signedOut, { exact: true }).waitFor();

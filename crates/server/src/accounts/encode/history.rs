@@ -29,15 +29,19 @@ pub(super) fn write(history: &History, bytes: &mut Vec<u8>) {
 pub(super) fn read(bytes: &[u8]) -> Result<History, SealError> {
     let (&count, rest) = bytes.split_first().ok_or(SealError::Encoding)?;
     let (entries, rest) = rest.as_chunks::<LENGTH>();
-    if !rest.is_empty() || entries.len() != usize::from(count) || entries.len() > History::KEPT {
+    if !rest.is_empty() || entries.len() != usize::from(count) {
         return Err(SealError::Encoding);
+    }
+    // What is sealed is as it was written: by a server to come that keeps more, as with a kind below.
+    if entries.len() > History::KEPT {
+        return Err(SealError::NewerEncoding(WITH_HISTORY));
     }
     entries.iter().map(|entry| read_entry(entry)).collect::<Result<_, _>>().map(History)
 }
 
 fn read_entry(bytes: &[u8]) -> Result<HistoryEntry, SealError> {
     let (number, kind, at, credential) = members(bytes).ok_or(SealError::Encoding)?;
-    // What is sealed is as it was written: by a server to come, which a rolling upgrade has beside this one.
+    // A rolling upgrade has one beside this one.
     let kind = kind_of(kind).ok_or(SealError::NewerEncoding(WITH_HISTORY))?;
     Ok(HistoryEntry { number, kind, at, credential })
 }

@@ -218,11 +218,13 @@ fn a_history_that_nobody_wrote_is_refused() {
         (1, entry(1, 0)[1..].to_vec()),
         (2, entry(1, 0)),
         (1, entry(1, 0).repeat(2)),
-        (21, entry(1, 0).repeat(21)),
+        (22, entry(1, 0).repeat(21)),
     ] {
         assert!(matches!(of(count, wrong.clone()), Err(SealError::Encoding)), "{count} of {wrong:?}");
     }
     assert!(matches!(with(&[]), Err(SealError::Encoding)));
+    let more = of(21, entry(1, 0).repeat(21));
+    assert!(matches!(more, Err(SealError::NewerEncoding(3))), "a server to come may keep more");
     let longer = Encoded { guard: [&whole.guard[..], &[0]].concat().into(), vault: whole.vault };
     assert!(matches!(decode(&longer), Err(SealError::Encoding)), "what a version has never grows");
 }

@@ -4,6 +4,8 @@
 use super::{Keyring, KeyringError, KeyringFile, Role};
 use crate::events::Events;
 use crate::store::KeyId;
+use std::mem;
+use std::path::Display;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -98,10 +100,11 @@ impl LiveKeyring {
         let Ok(read) = tokio::task::spawn_blocking(move || reading.read()).await else { return };
         match read {
             Ok(keyring) => {
-                if std::mem::take(&mut looks.is_failing) {
+                let (keyring, before) = self.take(keyring);
+                if mem::take(&mut looks.is_failing) {
                     tracing::info!(keyring = %path, "the keyring can be read again");
                 }
-                self.take(keyring, &path);
+                self.tell_of(&keyring, &before, &path);
             }
             Err(error) if !looks.is_failing => {
                 looks.is_failing = true;
@@ -111,17 +114,25 @@ impl LiveKeyring {
         }
     }
 
-    fn take(&self, keyring: Keyring, path: &std::path::Display<'_>) {
+    /// That one, in use from now on, and the one before it. Says nothing: where nobody takes what is printed the log
+    /// waits, and every attempt would wait with it for the lock.
+    fn take(&self, keyring: Keyring) -> (Arc<Keyring>, Arc<Keyring>) {
+        let keyring = Arc::new(keyring);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *current, Arc::clone(&keyring));
+        (keyring, before)
+    }
+
+    fn tell_of(&self, keyring: &Keyring, before: &Keyring, path: &Display<'_>) {
         let keys = |keyring: &Keyring| keyring.keys().collect::<Vec<(KeyId, Role)>>();
-        if keys(&keyring) != keys(&current) {
-            let seals = format!("{:08x}", keyring.sealing().id);
-            tracing::info!(keyring = %path, seals, keys = keys(&keyring).len(), "the keyring has changed");
-            if let Some(events) = self.events.get() {
-                events.keys_changed(keyring.sealing().id, keys(&keyring).len());
-            }
+        if keys(keyring) == keys(before) {
+            return;
         }
-        *current = Arc::new(keyring);
+        let seals = format!("{:08x}", keyring.sealing().id);
+        tracing::info!(keyring = %path, seals, keys = keys(keyring).len(), "the keyring has changed");
+        if let Some(events) = self.events.get() {
+            events.keys_changed(keyring.sealing().id, keys(keyring).len());
+        }
     }
 }
 

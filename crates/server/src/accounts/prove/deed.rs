@@ -1,6 +1,7 @@
 //! What whoever asks wants to have proved themselves for.
 
 use super::Proof;
+use crate::metrics::Attempts;
 use einmal_core::account::Account;
 
 /// What a proof is for, as pure functions of the account.
@@ -19,4 +20,7 @@ pub trait Deed: Send + Sync + 'static {
 
     /// On an account that has proved who it is, in the commit that spends or settles the proof.
     fn run(&self, account: &mut Account) -> Self::Done;
+
+    /// Told what came of it, also if the caller has gone by then.
+    fn count(&self, _attempts: &Attempts, _proof: &Proof<Self::Done>) {}
 }

@@ -231,8 +231,11 @@ fn events_do_not_go_into_a_file_that_has_another_owner() {
         ("folder/../einmal.keys", "the keyring"),
         ("link.jsonl", "the keyring"),
         ("einmal.toml", "the configuration"),
+        ("./tls.crt", "the certificate of TLS"),
+        ("tls.key", "the key of TLS"),
     ] {
-        let written = written(&format!("[events]\noutput = \"{path}\"\n{MINIMAL}"));
+        let tls = "[http.tls]\ncertificate = \"tls.crt\"\nkey = \"folder/../tls.key\"";
+        let written = written(&format!("[events]\noutput = \"{path}\"\n{tls}\n{MINIMAL}"));
         let directory = written.directory.path();
         fs::create_dir(directory.join("folder")).unwrap();
         fs::write(directory.join("einmal.keys"), "").unwrap();

@@ -40,8 +40,11 @@ export async function askToSignInAgain(config, renewed, giveUp) {
     channel.postMessage({ taken: answer.state });
     try {
       const grant = await redeem(config, request.pending, answer);
+      // They signed out meanwhile.
+      if (isOver) return;
       end(() => renewed(grant));
     } catch (error) {
+      if (isOver) return;
       failed.replaceChildren(say(error.key ?? "signInFailed"));
       request = await prepare(config, language());
       link.href = request.url;

@@ -9,7 +9,7 @@ use einmal_core::otp::Parameters;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-pub(super) const AUTHENTICATORS: &str = "/user/2025-1/user/authenticators";
+pub(crate) const AUTHENTICATORS: &str = "/user/2025-1/user/authenticators";
 pub(super) const NOBODYS: &str = "738e379f-fe30-45ab-819c-ba88804b6368";
 
 /// One that has been shown to its user.

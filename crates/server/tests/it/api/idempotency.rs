@@ -28,12 +28,12 @@ impl Service {
         self.send_keyed(&format!("POST {VERIFY}"), &token, key, &json!({ "otp": otp })).await
     }
 
-    async fn set_pin_keyed(&self, subject: &str, key: &str, pin: &str, otp: &str) -> Answer {
+    pub(crate) async fn set_pin_keyed(&self, subject: &str, key: &str, pin: &str, otp: &str) -> Answer {
         let body = json!({ "data": { "type": "pin", "attributes": { "pin": pin, "otp": otp } } });
         self.send_keyed(&format!("PUT {PIN}"), &self.token(subject), key, &body).await
     }
 
-    async fn enrol_keyed(&self, subject: &str, key: &str, attributes: &Value) -> Answer {
+    pub(crate) async fn enrol_keyed(&self, subject: &str, key: &str, attributes: &Value) -> Answer {
         let body = json!({ "data": { "type": "deviceTOTP", "attributes": attributes } });
         self.send_keyed(&format!("POST {DEVICES}"), &self.token(subject), key, &body).await
     }

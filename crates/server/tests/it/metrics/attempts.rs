@@ -1,11 +1,19 @@
 //! Attempts, and what guards against guessing.
 
 use super::growth;
+use crate::api::authenticators::AUTHENTICATORS;
+use crate::api::create_otp::CREATE;
 use crate::harness::service::Service;
 use crate::http::client::within_patience;
 use crate::http::given_up::guess_and_leave;
 use einmal_core::otp::{Algorithm, Parameters};
 use serde_json::json;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use tokio::task::yield_now;
+
+const JSON: &str = "application/json";
+const JSON_API: &str = "application/vnd.api+json";
 
 fn verifications(kind: &str, outcome: &str) -> String {
     format!("einmal_verifications_total{{type=\"{kind}\",outcome=\"{outcome}\"}}")
@@ -58,6 +66,78 @@ async fn a_guess_whose_answer_nobody_waits_for_is_counted_here_as_in_the_account
     let guesses: u64 = guess_and_leave(&service).await.values().sum();
     within_patience("the count", async { while service.metric(&series).await < guesses {} }).await;
     assert_eq!(service.metric(&series).await, guesses);
+}
+
+/// The same of PINs and passwords, and of what they were for: nothing is compared until the clients have gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_of_a_pin_is_counted_when_nobody_waits_for_the_answer() {
+    let service = Service::start().await;
+    for subject in ["alice", "bob", "carol"] {
+        service.provision(&json!({ "id": subject, "pin": "8299" })).await;
+    }
+    let enrol = json!({ "data": { "type": "authenticator", "attributes": { "pin": "8299" } } });
+    let asked = [
+        ("alice", CREATE, JSON, json!({ "pin": "0001" }), "einmal_codes_created_total{outcome=\"wrong\"}"),
+        ("bob", CREATE, JSON, json!({ "pin": "8299" }), "einmal_codes_created_total{outcome=\"created\"}"),
+        ("carol", AUTHENTICATORS, JSON_API, enrol, "einmal_authenticators_total{outcome=\"begun\"}"),
+    ];
+    let open = async || service.metric("einmal_connections_open").await;
+    let before = open().await;
+    let held = hold_hashing(&service).await;
+    let mut clients = Vec::new();
+    for (subject, path, media_type, body, _) in &asked {
+        clients.push(service.ask_and_have_it_read(subject, path, media_type, body).await);
+        within_patience("its turn", async { while service.proof_failures(subject).await.1 == 0 {} }).await;
+    }
+    drop(clients);
+    within_patience("their leaving", async { while open().await > before {} }).await;
+    drop(held);
+    for (.., series) in asked {
+        within_patience(series, async { while service.metric(series).await == 0 {} }).await;
+        assert_eq!(service.metric(series).await, 1, "{series}");
+    }
+}
+
+/// Until what it returns is dropped.
+async fn hold_hashing(service: &Service) -> Vec<Sender<()>> {
+    let pool = service.running.accounts().hashing();
+    let threads = thread::available_parallelism().unwrap().get();
+    let hold_one = |_| {
+        let (release, held) = channel::<()>();
+        let place = pool.enter().unwrap();
+        tokio::spawn(async move { place.run(move || held.recv()).await });
+        release
+    };
+    let releases = (0..threads).map(hold_one).collect();
+    within_patience("all threads", async {
+        while pool.load().0 < threads {
+            yield_now().await;
+        }
+    })
+    .await;
+    releases
+}
+
+#[tokio::test]
+async fn a_code_that_proves_who_is_asking_is_counted_as_one_that_is_verified() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    service.provision_device("bob").await;
+    let any = "login+account+totp+device-totp";
+    let (code, wrong) = (service.code(0), service.wrong_code(0));
+    for (otp, kind, outcome) in [
+        (&*code, "device-totp", "accepted"),
+        (&*code, any, "repeated"),
+        (&*wrong, any, "wrong"),
+        ("12345", any, "not_a_code"),
+    ] {
+        let (series, key) = (verifications(kind, outcome), format!("of-the-code-{otp}"));
+        let set = async || drop(service.set_pin_keyed("alice", &key, "8299", otp).await);
+        assert_eq!(growth(&service, [&series], set).await, [1], "{series} for a PIN");
+        let enrol = async || drop(service.enrol_keyed("bob", &key, &json!({ "otp": otp })).await);
+        assert_eq!(growth(&service, [&series], enrol).await, [1], "{series} for a device");
+    }
+    assert_eq!(service.metrics().await.sum("einmal_verifications_total"), 8, "each once");
 }
 
 #[tokio::test]

@@ -96,6 +96,12 @@ impl Exposition {
         if self.has(series) { self.value(series) } else { 0 }
     }
 
+    /// Of all series of this metric.
+    pub(crate) fn sum(&self, name: &str) -> u64 {
+        let of_it = self.series.iter().filter(|(series, _)| series.split('{').next() == Some(name));
+        of_it.map(|(_, value)| value.parse::<u64>().unwrap()).sum()
+    }
+
     pub(crate) fn has(&self, series: &str) -> bool {
         self.series.contains_key(series)
     }

@@ -114,6 +114,7 @@ fn assert_visit(visit: &Value, width: u64, url: &str) {
         "what an older server has not is absent, and nothing else"
     );
     assert_eq!(visit["typed"], "typed before", "what was typed outlives the session");
+    assert_eq!((&visit["issuerSaid"], &visit["isStillSignedOut"]), (&json!(200), &json!(true)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

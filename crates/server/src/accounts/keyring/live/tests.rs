@@ -4,10 +4,14 @@ use super::*;
 use crate::entropy::SystemEntropy;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex as Shared;
 use std::thread;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::advance;
+use tracing::{Dispatch, Event, Subscriber, dispatcher};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::{Layer, Registry};
 
 fn made() -> (TempDir, KeyringFile, Arc<LiveKeyring>) {
     let directory = tempfile::tempdir().unwrap();
@@ -85,6 +89,34 @@ async fn who_meets_unknown_keys_waits_and_the_file_is_read_once_a_second() {
         live.look_again().await;
         assert!(is_after(start.elapsed(), round), "{:?}", start.elapsed());
     }
+}
+
+/// For each line of the log, whether the keys could be had while it was written.
+#[derive(Clone)]
+struct Reads(Arc<LiveKeyring>, Arc<Shared<Vec<bool>>>);
+
+impl<S: Subscriber> Layer<S> for Reads {
+    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+        self.1.lock().unwrap().push(self.0.current.try_read().is_ok());
+    }
+}
+
+/// Every attempt asks for them, on the thread of the store; and the log waits for whoever reads it.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_stands_still_keeps_the_keys_from_nobody() {
+    let (_directory, file, live) = made();
+    // By then the places that log are known, here and to tests beside this one.
+    file.rotate(&SystemEntropy).unwrap();
+    live.look_again().await;
+    let reads = Reads(Arc::clone(&live), Arc::default());
+    // Of a subscriber that is the only one, places that other threads find first would never hear.
+    let (subscriber, _other) =
+        (Dispatch::new(Registry::default().with(reads.clone())), Dispatch::new(Registry::default()));
+    let _default = dispatcher::set_default(&subscriber);
+    file.promote().unwrap();
+    advance(LiveKeyring::PAUSE).await;
+    live.look_again().await;
+    assert_eq!(*reads.1.lock().unwrap(), [true], "one line, and no lock");
 }
 
 /// Nobody asks: the server knew both keys when it started.
