@@ -83,7 +83,9 @@ impl Policy {
     /// Diagnoses of one account, for each of which is told what a code would be good for.
     pub const DIAGNOSES_IN_TEN_MINUTES: usize = 5;
     pub const DIAGNOSES_A_DAY: usize = 20;
-    /// After which a mail that neither arrived nor failed counts as lost. Longer than any sending takes.
+    /// After which a mail that neither arrived nor failed counts as lost: from just before its place was asked for, by
+    /// the clock of whoever took it. Whoever sends has what is left of it when the place is written, so that no sending
+    /// outlasts its place; but a replica whose clock is ahead sees it free so much earlier.
     pub const MAIL_PLACE_SECONDS: u64 = 15;
     /// For how long a request with an idempotency key that verified a code is answered again.
     pub const VERIFICATION_REPEAT_SECONDS: u64 = 120;

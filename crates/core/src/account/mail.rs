@@ -1,6 +1,7 @@
 //! Mails with `login` codes. Sending is slow work, done outside: a place is taken before it (`reserve_mail`), and the code
 //! is issued when the mail server has taken the mail (`settle_mail`). So of many requests at once one sends, a failed
-//! mail leaves no code behind, and a crash in between leaves a place that is free again after a while.
+//! mail leaves no code behind, and a crash in between leaves a place that is free again after a while. What counts for
+//! the caps is what may have come to somebody, be its code good or not.
 
 use super::caps::{self, DAY, HOUR};
 use super::{Account, CodeState, HistoryKind, IssuedCode, Wait};
@@ -12,9 +13,9 @@ use crate::policy::Policy;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mailing {
     pub under_way: Option<Sending>,
-    /// The last one that a mail server took.
+    /// The last one, if a mail server took it and its code was good.
     pub last: Option<u64>,
-    /// When mails were sent within the last day, the latest at the end.
+    /// When mails were sent within the last day, or perhaps were, the latest at the end.
     pub sent_at: Vec<Timestamp>,
 }
 
@@ -33,7 +34,7 @@ pub enum MailReservation {
     UnderWay(u64),
     /// One was sent a moment ago, and this is for how long no other is.
     Recent(Wait),
-    /// As many as may be sent in an hour or a day.
+    /// As many as may be sent in an hour or a day; or the last one has perhaps come, and its code is no good.
     Exhausted(Wait),
 }
 
@@ -64,7 +65,9 @@ impl Account {
             return MailReservation::UnderWay(sending.id);
         }
         if let Some(wait) = self.mailing.wait_after_last(now, policy) {
-            return MailReservation::Recent(wait);
+            // Nobody is sent to look for a mail whose code is no good.
+            let is_good = self.mailing.last.is_some();
+            return if is_good { MailReservation::Recent(wait) } else { MailReservation::Exhausted(wait) };
         }
         if let Some(wait) = self.mailing.wait_of_caps(now) {
             return MailReservation::Exhausted(wait);
@@ -87,9 +90,10 @@ impl Account {
     }
 
     /// The mail server has taken the mail: its code is good from now on. `false` if the place was not this one's any
-    /// more, or the code that was mailed again has died or been replaced meanwhile.
+    /// more, or the code that was mailed again has died or been replaced meanwhile. That mail has been sent all the same.
     pub fn settle_mail(&mut self, mail: &ReservedMail) -> bool {
         let Some(since) = self.mailing.give_up_place_of(mail.id) else { return false };
+        self.mailing.add(since);
         if mail.is_new {
             self.login_code = Some(IssuedCode::new(mail.code.clone(), mail.expires_at));
         }
@@ -99,20 +103,29 @@ impl Account {
             return false;
         }
         self.mailing.last = Some(mail.id);
-        caps::add(&mut self.mailing.sent_at, since);
         self.history.add(HistoryKind::CodeMailed, None, since);
         true
     }
 
-    /// It was not sent, or nobody knows: what may stand in it is no good, and another may be sent at once.
+    /// It was not sent: its code is no good, and another may be sent at once.
     pub fn withdraw_mail(&mut self, mail: &ReservedMail) {
-        if self.mailing.give_up_place_of(mail.id).is_none() {
-            return;
+        self.give_up_mail(mail);
+    }
+
+    /// Perhaps it was sent: its code is no good all the same, but whoever it comes to is not sent another one at once.
+    pub fn doubt_mail(&mut self, mail: &ReservedMail) {
+        if let Some(since) = self.give_up_mail(mail) {
+            self.mailing.add(since);
         }
+    }
+
+    fn give_up_mail(&mut self, mail: &ReservedMail) -> Option<Timestamp> {
+        let since = self.mailing.give_up_place_of(mail.id)?;
         if let Some(login) = self.login_code.as_mut().filter(|login| !mail.is_new && login.equals(&mail.code))
         {
             login.bury();
         }
+        Some(since)
     }
 
     /// What became of the mail that another request found under way.
@@ -147,6 +160,12 @@ impl Mailing {
     /// By its number alone: when it was taken is moved if the clock goes back.
     fn give_up_place_of(&mut self, id: u64) -> Option<Timestamp> {
         self.under_way.take_if(|sending| sending.id == id).map(|sending| sending.since)
+    }
+
+    /// One more was sent, or perhaps was. That its code is good is for somebody else to say.
+    fn add(&mut self, at: Timestamp) {
+        self.last = None;
+        caps::add(&mut self.sent_at, at);
     }
 
     fn wait_after_last(&self, now: Timestamp, policy: &Policy) -> Option<Wait> {

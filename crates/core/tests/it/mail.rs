@@ -87,6 +87,39 @@ fn a_mail_that_failed_leaves_no_code_and_no_wait() {
 }
 
 #[test]
+fn a_mail_that_perhaps_came_counts_as_sent_and_its_code_is_no_good_137() {
+    let mut account = Account::default();
+    let mut doubt = |id, now| {
+        let mail = reserve(&mut account, id, now);
+        account.doubt_mail(&mail);
+        assert!(!account.settle_mail(&mail), "nor does it become one later");
+        assert_eq!(account.mail_outcome(id, now), MailOutcome::Failed);
+        assert_ne!(verify(&mut account, &mail.code, now), Verification::Accepted);
+    };
+    for id in 0..5 {
+        doubt(id, at(60 * id));
+    }
+    assert_eq!(exhausted(&try_reserve(&mut account, 6, at(300))), Some(HOUR - 300));
+    // Nobody is told to look for the code of the last one, until there is one that is good.
+    let mail = reserve(&mut account, 7, at(HOUR));
+    account.doubt_mail(&mail);
+    assert_eq!(exhausted(&try_reserve(&mut account, 8, at(HOUR + 1))), Some(59));
+    send(&mut account, 9, at(HOUR + 60));
+    assert_eq!(recent(&try_reserve(&mut account, 10, at(HOUR + 61))), Some(59));
+}
+
+#[test]
+fn digits_that_were_mailed_again_and_perhaps_came_are_good_no_more() {
+    let mut account = Account::default();
+    let first = send(&mut account, 1, NOON);
+    let again = reserve(&mut account, 2, at(60));
+    account.doubt_mail(&again);
+    assert_ne!(verify(&mut account, &first.code, at(61)), Verification::Accepted);
+    assert_eq!(exhausted(&try_reserve(&mut account, 3, at(61))), Some(59));
+    assert_ne!(reserve(&mut account, 3, at(120)).code.as_str(), first.code.as_str());
+}
+
+#[test]
 fn the_same_digits_are_mailed_again_while_they_are_young_and_live_no_longer_for_it() {
     let mut account = Account::default();
     let first = send(&mut account, 1, NOON);
@@ -140,8 +173,8 @@ fn a_mail_whose_code_was_replaced_or_killed_meanwhile_counts_as_failed() {
     account.login_code.as_mut().unwrap().state = CodeState::Dead;
     assert!(!account.settle_mail(&again));
     account.login_code.as_mut().unwrap().state = CodeState::Spent;
-    let mail = reserve(&mut account, 3, at(61));
-    assert!(account.settle_mail(&mail), "the failed one starts no wait");
+    assert_eq!(exhausted(&try_reserve(&mut account, 3, at(61))), Some(59), "it has been sent");
+    send(&mut account, 3, at(120));
 }
 
 #[test]
@@ -258,7 +291,9 @@ enum Action {
     Reserve,
     /// The oldest mail that somebody still thinks is under way.
     Settle,
-    Withdraw,
+    Withdraw {
+        perhaps_sent: bool,
+    },
     Guess {
         number: u32,
     },
@@ -271,11 +306,15 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         5 => Just(Action::Reserve),
         4 => Just(Action::Settle),
-        1 => Just(Action::Withdraw),
+        1 => any::<bool>().prop_map(|perhaps_sent| Action::Withdraw { perhaps_sent }),
         1 => (0..40_u32).prop_map(|number| Action::Guess { number }),
         5 => prop_oneof![0..20_i64, 0..700_i64, 0..20_000_i64].prop_map(|seconds| Action::Wait { seconds }),
         1 => prop_oneof![-60..0_i64, -4_000..0_i64].prop_map(|seconds| Action::Wait { seconds }),
     ]
+}
+
+fn has_place(account: &Account, id: u64) -> bool {
+    account.mailing.under_way.is_some_and(|sending| sending.id == id)
 }
 
 proptest! {
@@ -289,8 +328,9 @@ proptest! {
         let mut now = NOON;
         let mut latest = now;
         let mut has_leapt = false;
-        let mut held: Vec<(ReservedMail, Timestamp)> = Vec::new();
-        let mut settled: Vec<Timestamp> = Vec::new();
+        let mut held: Vec<(u64, ReservedMail, Timestamp)> = Vec::new();
+        // Those that were sent, or perhaps were, while they had their place.
+        let mut sent: Vec<Timestamp> = Vec::new();
         for (id, action) in (1..).zip(actions) {
             match action {
                 Action::Wait { seconds } => {
@@ -308,29 +348,33 @@ proptest! {
                         let is_over = |since: Timestamp| now.seconds_since(since) >= Policy::MAIL_PLACE_SECONDS;
                         prop_assert!(before.is_none_or(|sending| is_over(sending.since)));
                         prop_assert!(mail.expires_at <= now.plus_seconds(policy.login_code_ttl_seconds));
-                        held.push((mail, now));
+                        held.push((id, mail, now));
                     }
                 }
                 Action::Settle if !held.is_empty() => {
-                    let (mail, reserved_at) = held.remove(0);
+                    let (id, mail, reserved_at) = held.remove(0);
+                    sent.extend(has_place(&account, id).then_some(reserved_at));
                     if account.settle_mail(&mail) {
                         let login = account.login_code.as_ref().unwrap();
                         prop_assert_eq!(login.code.as_str(), mail.code.as_str());
                         prop_assert!(login.expires_at <= mail.expires_at);
                         prop_assert_eq!(account.mail_outcome(account.mailing.last.unwrap(), now), MailOutcome::Sent);
-                        settled.push(reserved_at);
                     }
                 }
-                Action::Withdraw if !held.is_empty() => {
-                    let (mail, _) = held.remove(0);
-                    account.withdraw_mail(&mail);
+                Action::Withdraw { perhaps_sent: false } if !held.is_empty() => {
+                    account.withdraw_mail(&held.remove(0).1);
                 }
-                Action::Settle | Action::Withdraw => {}
+                Action::Withdraw { .. } if !held.is_empty() => {
+                    let (id, mail, reserved_at) = held.remove(0);
+                    sent.extend(has_place(&account, id).then_some(reserved_at));
+                    account.doubt_mail(&mail);
+                }
+                Action::Settle | Action::Withdraw { .. } => {}
             }
             prop_assert!(account.mailing.sent_at.len() <= Policy::MAILS_A_DAY);
             // As long as no clock was further behind another than those of replicas are, the caps hold for every window.
             if latest == now && !has_leapt {
-                let within = |seconds| settled.iter().filter(|at| now.seconds_since(**at) < seconds).count();
+                let within = |seconds| sent.iter().filter(|at| now.seconds_since(**at) < seconds).count();
                 prop_assert!(within(HOUR) <= Policy::MAILS_AN_HOUR);
                 prop_assert!(within(DAY) <= Policy::MAILS_A_DAY);
             }

@@ -3,6 +3,7 @@
 
 use super::outcome::Done;
 use super::{Accounts, Outcome, UpdateError};
+use crate::clock::Clock;
 use crate::entropy::random_number;
 use crate::metrics::{MailOutcome as Counted, Stage};
 use crate::trace;
@@ -11,7 +12,6 @@ use einmal_core::account::{Account, AccountId, MailOutcome, MailReservation, Res
 use einmal_core::otp::Code;
 use einmal_core::policy::Policy;
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,9 @@ use tokio::time::{Instant, sleep};
 /// How often somebody looks whether a mail of another replica has been sent.
 const INTERVAL: Duration = Duration::from_millis(150);
 
+/// Taking a place and sending together end before the place does; clocks tell whole seconds.
+const LONGEST: Duration = Duration::from_secs(Policy::MAIL_PLACE_SECONDS - 1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mailed {
     /// The mail server has it, and its code is good.
@@ -30,18 +33,27 @@ pub enum Mailed {
     Recent(Wait),
     /// As many as may be sent in an hour or a day.
     Exhausted(Wait),
-    /// It was not sent, or nobody knows; if one arrives all the same, its code is no good.
+    /// It was not sent.
     Failed,
+    /// Perhaps it was: its code is no good all the same, and no other is sent for so long.
+    Doubtful(Wait),
+}
+
+/// Why a mail was not sent, or nobody knows.
+pub struct Unsent {
+    /// For the log alone.
+    pub reason: String,
+    pub is_perhaps_sent: bool,
 }
 
 /// Mails of this process that are under way, by their accounts.
 #[derive(Default)]
 pub(super) struct Mailings(Mutex<HashMap<AccountId, watch::Receiver<Option<Ending>>>>);
 
-type SendMail = Box<dyn FnOnce(ReservedMail) -> Sending + Send>;
+/// It is told how long it may take.
+type SendMail = Box<dyn FnOnce(ReservedMail, Duration) -> Sending + Send>;
 
-/// An error is for the log alone.
-type Sending = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send>>;
 
 /// As all who wait for it are told.
 type Ending = Result<Mailed, Arc<UpdateError>>;
@@ -66,25 +78,21 @@ impl Outcome for MailReservation {
 }
 
 impl Accounts {
-    /// Mails a code by `send`, which has a deadline of its own, or joins whoever is doing that. An account comes into
+    /// Mails a code by `send`, which is told how long it may take, or joins whoever is doing that. An account comes into
     /// being by it. It goes on when the caller has gone.
-    pub async fn mail_code<S, F, E>(
+    pub async fn mail_code<S, F>(
         &self,
         id: AccountId,
-        now: Timestamp,
+        clock: Arc<dyn Clock>,
         policy: Arc<Policy>,
         send: S,
     ) -> Result<Mailed, Arc<UpdateError>>
     where
-        S: FnOnce(ReservedMail) -> F + Send + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Display,
+        S: FnOnce(ReservedMail, Duration) -> F + Send + 'static,
+        F: Future<Output = Result<(), Unsent>> + Send + 'static,
     {
-        let send = |mail| -> Sending {
-            let sending = send(mail);
-            Box::pin(async move { sending.await.map_err(|error| error.to_string()) })
-        };
-        let mut ending = self.join_or_begin(id, now, policy, Box::new(send));
+        let send = |mail, time| -> Sending { Box::pin(send(mail, time)) };
+        let mut ending = self.join_or_begin(id, clock, policy, Box::new(send));
         let ended = ending.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
         ended.unwrap_or_else(|| Err(Arc::new(UpdateError::Panicked)))
     }
@@ -92,7 +100,7 @@ impl Accounts {
     fn join_or_begin(
         &self,
         id: AccountId,
-        now: Timestamp,
+        clock: Arc<dyn Clock>,
         policy: Arc<Policy>,
         send: SendMail,
     ) -> watch::Receiver<Option<Ending>> {
@@ -102,15 +110,17 @@ impl Accounts {
         }
         let (sender, ending) = watch::channel(None);
         mailings.insert(id.clone(), ending.clone());
+        // A runtime that is closing drops the task at once, and with it who takes it off the list.
+        drop(mailings);
         let under_way = UnderWay { accounts: self.clone(), id };
         tokio::spawn(trace::carried(async move {
             let UnderWay { accounts, id } = &under_way;
-            let mailed = accounts.mail_one(id, now, policy, send).await;
+            let mailed = accounts.mail_one(id, clock, policy, send).await;
             accounts.metrics().mails.count(match &mailed {
                 Ok(Mailed::Sent) => Counted::Sent,
                 Ok(Mailed::Recent(_)) => Counted::Recent,
                 Ok(Mailed::Exhausted(_)) => Counted::Exhausted,
-                Ok(Mailed::Failed) | Err(_) => Counted::Failed,
+                Ok(Mailed::Failed | Mailed::Doubtful(_)) | Err(_) => Counted::Failed,
             });
             // Off the list before anybody is told: who comes after that begins anew.
             drop(under_way);
@@ -122,12 +132,15 @@ impl Accounts {
     async fn mail_one(
         &self,
         id: &AccountId,
-        now: Timestamp,
+        clock: Arc<dyn Clock>,
         policy: Arc<Policy>,
         send: SendMail,
     ) -> Result<Mailed, UpdateError> {
         let entropy = self.entropy();
         let (number, fresh) = (random_number(&*entropy)?, Code::random(&*entropy)?);
+        let resend_after = Wait { seconds: policy.login_resend_after_seconds };
+        // The place counts from here. The request may have come long before, and waited for its issuer.
+        let (asked_at, now) = (Instant::now(), clock.now());
         let reserve = move |account: &mut Account| account.reserve_mail(number, fresh.clone(), now, &policy);
         let mail = match self.update_or_create(id.clone(), reserve).await? {
             MailReservation::Granted(mail) => mail,
@@ -136,9 +149,9 @@ impl Accounts {
             MailReservation::UnderWay(other) => return self.wait_for_other(id, other, now).await,
         };
         let under_way = self.metrics().stages.time(Stage::Mail);
-        let outcome = send(mail.clone()).await;
+        let outcome = send(mail.clone(), LONGEST.saturating_sub(asked_at.elapsed())).await;
         drop(under_way);
-        let Err(error) = outcome else {
+        let Err(Unsent { reason: error, is_perhaps_sent }) = outcome else {
             let settle = move |account: &mut Account| Done(account.settle_mail(&mail));
             return Ok(match self.update(id.clone(), settle).await? {
                 Some(Done(true)) => Mailed::Sent,
@@ -146,6 +159,10 @@ impl Accounts {
             });
         };
         tracing::warn!(error, "a mail could not be sent");
+        if is_perhaps_sent {
+            self.change(id.clone(), move |account| account.doubt_mail(&mail)).await?;
+            return Ok(Mailed::Doubtful(resend_after));
+        }
         self.change(id.clone(), move |account| account.withdraw_mail(&mail)).await?;
         Ok(Mailed::Failed)
     }

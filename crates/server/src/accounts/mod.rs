@@ -46,7 +46,7 @@ pub use key_use::{KeyUse, RowCount};
 pub use keyring::{
     Keyring, KeyringChangeError, KeyringError, KeyringFile, LiveKeyring, Promotion, RetiredKey, Role,
 };
-pub use mail_code::Mailed;
+pub use mail_code::{Mailed, Unsent};
 pub use moving::{Choices, Format, Kind, SubjectSource, Translation, Unreadable, translate};
 pub use outcome::Outcome;
 pub use prove::{Deed, Judged, Judging, Offered, Password, Proof};

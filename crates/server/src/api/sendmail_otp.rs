@@ -7,11 +7,11 @@ use super::error::{ApiError, ErrorCode};
 use super::negotiate::AcceptsJson;
 use super::request::LoggedOutcome;
 use super::router::Route;
-use crate::accounts::Mailed;
+use crate::accounts::{Mailed, Unsent};
 use crate::auth::VerifiedToken;
 use crate::auth::caller::{Caller, Operation};
 use crate::context::Context;
-use crate::mail::{Address, Letter, Mailer};
+use crate::mail::{Address, Letter, MailError, Mailer};
 use crate::metrics::MailOutcome;
 use axum::Extension;
 use axum::extract::State;
@@ -22,6 +22,7 @@ use axum::routing::post;
 use einmal_core::account::ReservedMail;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 struct SendmailOtp;
 
@@ -43,7 +44,9 @@ fn documentation() -> Documentation {
         "Mail a one-time password",
         "A code of the type `login`, to the verified address of the token or else of the account. The answer waits \
          until the mail server has taken the mail; of several requests at once, one mail is sent. Shortly after a mail \
-         no other is: that is 204, too, with `Retry-After`, and the code that was mailed stays good. A body is ignored.",
+         no other is: that is 204, too, with `Retry-After`, and the code that was mailed stays good. After a mail that \
+         may have come though the mail server never said so, and whose code is no good, it is 503 and then 429, with \
+         `Retry-After`. A body is ignored.",
     )
     .scope(SendmailOtp::SCOPE)
     .parameter(json!({
@@ -82,6 +85,9 @@ async fn sendmail_otp(
             Err(ApiError::new(ErrorCode::Throttled).retry_after(wait.seconds).logged("too many mails"))
         }
         Mailed::Failed => Err(unavailable("the mail was not sent")),
+        Mailed::Doubtful(wait) => {
+            Err(unavailable("perhaps the mail was sent, and its code is no good").retry_after(wait.seconds))
+        }
     }
 }
 
@@ -97,19 +103,26 @@ async fn mail(
     // What the issuer knows of its user goes before what a client was set to.
     let languages = caller.token.locale.as_deref().into_iter().chain(accepted(&lines));
     let languages: Vec<_> = languages.map(str::to_owned).collect();
-    let (now, entropy) = (caller.now, Arc::clone(&context.entropy));
-    let send = async move |mail: ReservedMail| {
+    let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
+    let send = async move |mail: ReservedMail, time: Duration| -> Result<(), Unsent> {
         let letter = Letter {
             to,
             languages: languages.iter().map(String::as_str).collect(),
             code: &mail.code,
             expires_at: mail.expires_at,
         };
-        mailer.send(mailer.write(&letter, now, &*entropy)?).await
+        Ok(mailer.send(mailer.write(&letter, clock.now(), &*entropy)?, time).await?)
     };
-    let (account, policy) = (caller.account().clone(), Arc::clone(&context.policy));
-    let outcome = context.accounts.reporting(&caller.reporter).mail_code(account, now, policy, send).await;
+    let (account, clock) = (caller.account().clone(), Arc::clone(&context.clock));
+    let (accounts, policy) = (context.accounts.reporting(&caller.reporter), Arc::clone(&context.policy));
+    let outcome = accounts.mail_code(account, clock, policy, send).await;
     outcome.map_err(|error| ApiError::from(&*error))
+}
+
+impl From<MailError> for Unsent {
+    fn from(error: MailError) -> Self {
+        Self { is_perhaps_sent: error.is_perhaps_sent(), reason: error.to_string() }
+    }
 }
 
 /// Where the owner's mail goes. What the token says goes before the account, also if it is of no use.

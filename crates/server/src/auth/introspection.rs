@@ -130,6 +130,8 @@ impl Introspection {
         }
         let (sender, verdict) = watch::channel(None);
         questions.insert(hash, verdict.clone());
+        // A runtime that is closing drops the task at once, and with it who takes it off the list.
+        drop(questions);
         let question = Question { of: Arc::clone(self), hash };
         let token = Zeroizing::new(token.to_owned());
         tokio::spawn(trace::carried(async move {

@@ -6,8 +6,8 @@ use super::discovery::Discovery;
 use super::outgoing::{DEADLINE, FetchError};
 use crate::clock::Clock;
 use einmal_core::Timestamp;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use url::Url;
 
@@ -36,6 +36,8 @@ struct Last {
     failure: Option<FetchError>,
     /// Stays when a later fetch fails: an issuer rarely moves, and a browser will see whether it is there.
     endpoints: Option<Arc<SignInEndpoints>>,
+    /// It ends with the fetch that is under way, however that ends.
+    fetch: Option<watch::Receiver<()>>,
 }
 
 impl SignIn {
@@ -48,31 +50,46 @@ impl SignIn {
         self.discovery.issuer()
     }
 
-    /// In a task of its own: a client that hangs up must not have the next one begin anew.
+    /// At once if there are any, which are then asked for again behind the answer. Else all who come wait for one fetch.
     pub async fn endpoints(self: &Arc<Self>) -> Result<Arc<SignInEndpoints>, FetchError> {
-        let this = Arc::clone(self);
-        tokio::spawn(async move { this.current().await }).await.unwrap_or(Err(FetchError::TooSlow))
+        let fetch = self.fetch_if_due();
+        if let (Some(mut fetch), None) = (fetch, self.known()) {
+            // Nothing is ever sent: it is over when the sender has gone.
+            let _ = fetch.changed().await;
+        }
+        let last = self.last();
+        last.endpoints.clone().ok_or_else(|| last.failure.clone().unwrap_or(FetchError::TooSlow))
     }
 
-    /// Whoever comes while another one fetches waits for that.
-    async fn current(&self) -> Result<Arc<SignInEndpoints>, FetchError> {
-        let mut last = self.last.lock().await;
+    /// The fetch that is under way. In a task of its own: a client that hangs up must not have the next one begin anew.
+    fn fetch_if_due(self: &Arc<Self>) -> Option<watch::Receiver<()>> {
+        let (sender, receiver) = watch::channel(());
         let now = self.clock.now();
-        if last.is_due(now) {
-            let fetched = timeout(DEADLINE, self.fetch()).await.unwrap_or(Err(FetchError::TooSlow));
-            last.fetched_at = Some(now);
-            last.failure = match fetched {
-                Ok(endpoints) => {
-                    last.endpoints = Some(Arc::new(endpoints));
-                    None
-                }
-                Err(error) => Some(error),
-            };
+        {
+            let mut last = self.last();
+            if let Some(fetch) = last.fetch.as_ref().filter(|fetch| fetch.has_changed().is_ok()) {
+                return Some(fetch.clone());
+            }
+            if !last.is_due(now) {
+                return None;
+            }
+            last.fetch = Some(receiver.clone());
         }
-        match (&last.endpoints, &last.failure) {
-            (Some(endpoints), _) => Ok(Arc::clone(endpoints)),
-            (None, failure) => Err(failure.clone().unwrap_or(FetchError::TooSlow)),
-        }
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let fetched = timeout(DEADLINE, this.fetch()).await.unwrap_or(Err(FetchError::TooSlow));
+            this.last().keep(fetched, now);
+            drop(sender);
+        });
+        Some(receiver)
+    }
+
+    fn known(&self) -> Option<Arc<SignInEndpoints>> {
+        self.last().endpoints.clone()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch(&self) -> Result<SignInEndpoints, FetchError> {
@@ -90,6 +107,14 @@ impl SignIn {
 }
 
 impl Last {
+    fn keep(&mut self, fetched: Result<SignInEndpoints, FetchError>, now: Timestamp) {
+        self.fetched_at = Some(now);
+        match fetched {
+            Ok(endpoints) => (self.endpoints, self.failure) = (Some(Arc::new(endpoints)), None),
+            Err(error) => self.failure = Some(error),
+        }
+    }
+
     fn is_due(&self, now: Timestamp) -> bool {
         let wait = if self.failure.is_some() { SECONDS_BETWEEN_FAILURES } else { REMEMBERED_SECONDS };
         // A clock that was set back must not keep us from the issuer.

@@ -12,6 +12,7 @@ use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Where its mails are: a page, and the last one for scripts.
 pub(super) const PAGE: &str = "/dev/mailbox";
@@ -77,7 +78,7 @@ impl Mailbox {
 }
 
 impl Outbox for Mailbox {
-    fn send(&self, mail: Mail) -> Sending<'_> {
+    fn send(&self, mail: Mail, _time: Duration) -> Sending<'_> {
         Box::pin(async move {
             self.take(&mail);
             Ok(())

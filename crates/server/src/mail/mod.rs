@@ -19,6 +19,7 @@ pub use smtp::{Limits, Smtp};
 use einmal_core::otp::Code;
 use einmal_core::{Entropy, EntropyError, Timestamp};
 use render::Values;
+use smtp::END_OF_MESSAGE;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ pub struct Mail {
 
 /// Takes mails over: a mail server, or who stands in for one. `Ok` says that it was taken, and nothing else does.
 pub trait Outbox: Send + Sync {
-    fn send(&self, mail: Mail) -> Sending<'_>;
+    /// In this time, or not.
+    fn send(&self, mail: Mail, time: Duration) -> Sending<'_>;
 }
 
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + 'a>>;
@@ -52,7 +54,7 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send
 pub enum MailError {
     #[error("{stage}: no answer within {} ms in all", .deadline.as_millis())]
     TooSlow { stage: &'static str, deadline: Duration },
-    /// With the codes of RFC 5321 and RFC 3463.
+    /// A plain no, with the codes of RFC 5321 and RFC 3463.
     #[error("{stage}: the mail server answered {codes}")]
     Refused { stage: &'static str, codes: String },
     #[error("{stage}: {reason}")]
@@ -61,6 +63,16 @@ pub enum MailError {
     Unwritable(String),
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+}
+
+impl MailError {
+    /// Whether the mail may come all the same: all of it was said, and no plain no came back.
+    pub fn is_perhaps_sent(&self) -> bool {
+        match self {
+            Self::TooSlow { stage, .. } | Self::Failed { stage, .. } => *stage == END_OF_MESSAGE,
+            Self::Refused { .. } | Self::Unwritable(_) | Self::Entropy(_) => false,
+        }
+    }
 }
 
 /// Why the service does not start: its mail would fail.
@@ -134,7 +146,7 @@ impl Mailer {
         })
     }
 
-    pub async fn send(&self, mail: Mail) -> Result<(), MailError> {
-        self.inner.outbox.send(mail).await
+    pub async fn send(&self, mail: Mail, time: Duration) -> Result<(), MailError> {
+        self.inner.outbox.send(mail, time).await
     }
 }

@@ -18,11 +18,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a mail may take and how many go at the same time. The deadline is shorter than a mail keeps its place in an
-/// account.
+/// How long a mail may take and how many go at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For everything, waiting for a place and connecting included.
+    /// For everything, waiting for a place and connecting included. A mail whose place in its account was slow to come
+    /// by has less: what is left of that.
     pub deadline: Duration,
     pub at_once: usize,
 }
@@ -36,6 +36,9 @@ impl Default for Limits {
 /// Connections that are kept for the next mail, and for how long. Servers close them after minutes.
 const MOST_IDLE: usize = 4;
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
+
+/// From here on a mail may come, whatever becomes of its connection (RFC 5321 section 4.2.5).
+pub(super) const END_OF_MESSAGE: &str = "end of the message";
 
 pub struct Smtp {
     server: SmtpServer,
@@ -104,10 +107,10 @@ impl Smtp {
         Ok(Self { server, tls, hello: hello(), limits, places: Semaphore::new(limits.at_once), idle })
     }
 
-    async fn deliver(&self, mail: Mail) -> Result<(), MailError> {
+    async fn deliver(&self, mail: Mail, time: Duration) -> Result<(), MailError> {
         let message = mail.message()?;
         let progress = Progress(Mutex::new("waiting for others"));
-        let deadline = self.limits.deadline;
+        let deadline = self.limits.deadline.min(time);
         let delivery = timeout(deadline, async {
             // It fails only if somebody closes it, and nobody does.
             let _place = self.places.acquire().await;
@@ -185,7 +188,7 @@ async fn say(
     if !ready.has_code(354) {
         return Err(unexpected(&ready, progress));
     }
-    progress.at("end of the message");
+    progress.at(END_OF_MESSAGE);
     completed(connection.message(message).await, progress)
 }
 
@@ -198,8 +201,9 @@ fn completed(answer: Result<Response, Error>, progress: &Progress) -> Result<(),
     }
 }
 
+/// Neither a yes nor a no.
 fn unexpected(answer: &Response, progress: &Progress) -> MailError {
-    MailError::Refused { stage: progress.stage(), codes: answer.code().to_string() }
+    progress.failed(format_args!("the mail server answered {}", answer.code()))
 }
 
 /// The name of this host, if it can be one; some servers want to know.
@@ -222,7 +226,7 @@ async fn close_idle(idle: Weak<Mutex<Vec<Idle>>>) {
 }
 
 impl Outbox for Smtp {
-    fn send(&self, mail: Mail) -> Sending<'_> {
-        Box::pin(self.deliver(mail))
+    fn send(&self, mail: Mail, time: Duration) -> Sending<'_> {
+        Box::pin(self.deliver(mail, time))
     }
 }

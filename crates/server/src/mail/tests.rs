@@ -22,7 +22,7 @@ impl Entropy for Fixed {
 struct Nowhere;
 
 impl Outbox for Nowhere {
-    fn send(&self, _: Mail) -> Sending<'_> {
+    fn send(&self, _: Mail, _: Duration) -> Sending<'_> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const SWITCHED_ON: &str = "[account_page]\nclient_id = \"account-page\"\n";
 
@@ -119,7 +121,15 @@ async fn a_browser_keeps_a_file_until_it_is_another_one() {
     let before = get(&service, "/account", &[]).await;
     discovery(&service, &json!({ "token_endpoint": "https://elsewhere.example.com/token" }));
     service.clock.advance(10 * 60);
-    let after = get(&service, "/account", &[("If-None-Match", before.header("etag").unwrap())]).await;
+    let tag = [("If-None-Match", before.header("etag").unwrap())];
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let after = loop {
+        let answer = get(&service, "/account", &tag).await;
+        if answer.status != 304 {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "it is never another one");
+    };
     assert_eq!(after.status, 200);
     assert!(after.policy().contains("https://elsewhere.example.com;"), "{}", after.policy());
 }
@@ -178,6 +188,33 @@ async fn strangers_requests_do_not_become_requests_to_the_issuer() {
     service.issuer.answer(&service.issuer.discovery_path(), issuer::Answer::HangUp);
     assert_eq!(get(&service, "/account/config.json", &[]).await.status, 200);
     assert_eq!(asked(), before, "remembered");
+}
+
+#[tokio::test]
+async fn an_issuer_that_falls_silent_holds_nobody_up_who_comes_for_the_page() {
+    let service = switched_on().await;
+    let asked = || service.issuer.count(&service.issuer.discovery_path());
+    let at_once = async |path| {
+        // The issuer is waited for much longer.
+        let answer = timeout(Duration::from_secs(3), get(&service, path, &[])).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{path} waits for the issuer"));
+        assert_eq!(answer.status, 200, "{path}");
+        answer
+    };
+    let before = at_once("/account").await;
+    service.issuer.answer(&service.issuer.discovery_path(), issuer::Answer::Silent);
+    service.clock.advance(10 * 60);
+    let first = asked();
+    for _ in 0..10 {
+        at_once("/account/config.json").await;
+        assert_eq!(at_once("/account").await.policy(), before.policy());
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while asked() == first {
+        assert!(Instant::now() < deadline, "nobody asks the issuer again");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asked(), first + 1, "one question for all of them");
 }
 
 #[tokio::test]

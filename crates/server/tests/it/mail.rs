@@ -3,6 +3,7 @@
 
 mod addresses;
 mod crowds;
+mod doubts;
 mod faults;
 mod languages;
 mod sending;

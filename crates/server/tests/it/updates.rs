@@ -1,6 +1,7 @@
 //! The loop that makes decisions durable, over a store that loses rounds and answers.
 
-use crate::harness::clock::NOW;
+use crate::harness::clock::{HandClock, NOW};
+use crate::harness::ended_runtime::assert_in_vain;
 use einmal::accounts::{Accounts, IssuerNames, Keyring, Reading, UpdateError, read_record};
 use einmal::entropy::SystemEntropy;
 use einmal::events::{By, Events, Origin, Output};
@@ -245,4 +246,13 @@ async fn an_attempt_that_panics_fails_alone() {
     let panicking = |_: &mut Account| -> Verification { panic!("a fault of ours") };
     assert!(matches!(world.accounts.update(alice, panicking).await, Err(UpdateError::Panicked)));
     assert_eq!(world.verify(&right).await.unwrap(), Some(Verification::Accepted));
+}
+
+#[test]
+fn who_asks_for_a_mail_while_the_runtime_closes_is_told_and_waits_for_nothing() {
+    assert_in_vain(World::new, |world| {
+        let (id, policy) = (AccountId::new("main", "alice"), Arc::default());
+        let mailed = world.accounts.mail_code(id, HandClock::new(), policy, async |_, _| Ok(()));
+        Box::pin(async { matches!(mailed.await, Err(error) if matches!(*error, UpdateError::Panicked)) })
+    });
 }

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod collector;
 pub(crate) mod crowd;
 pub(crate) mod disk;
+pub(crate) mod ended_runtime;
 pub(crate) mod history;
 pub(crate) mod installation;
 pub(crate) mod issuer;

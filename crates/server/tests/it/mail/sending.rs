@@ -1,10 +1,13 @@
 //! When a mail is sent, and what its code is good for.
 
+use crate::harness::clock::NOW;
+use crate::harness::issuer::{Answer, INTROSPECTION, Issuer};
 use crate::harness::mail::SENDMAIL;
-use crate::harness::mail_server::Reply;
+use crate::harness::mail_server::{END, MailServer, Reply};
 use crate::harness::service::{SECRET, Service};
 use crate::harness::wire::{JSON, request};
 use crate::metrics::growth;
+use einmal::clock::Clock;
 use einmal_core::account::CodeState;
 use insta::assert_snapshot;
 use serde_json::json;
@@ -224,6 +227,34 @@ async fn an_account_comes_into_being_and_others_codes_stay_as_they_are() {
     let state = service.look("somebody", |account| account.login_code.as_ref().map(|code| code.state)).await;
     assert_eq!(state, Some(CodeState::Live));
     assert_eq!(server.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_place_and_a_wait_count_from_when_a_mail_is_sent_and_not_from_when_it_was_asked_for() {
+    let (asked, server) = (Issuer::start(&[]).await, MailServer::start().await);
+    let introspection = format!(
+        "introspection = {{ url = \"{}\", client_id = \"einmal\", client_secret = \"geheim\" }}\n{}",
+        asked.introspection_url(),
+        server.settings()
+    );
+    let service = Service::start_with(&introspection).await;
+    let active = json!({
+        "active": true, "sub": "alice", "aud": "einmal", "scope": "user:otp:create", "exp": NOW + 300,
+        "email": "alice@example.org", "email_verified": true,
+    });
+    asked.answer(INTROSPECTION, Answer::Held(Box::new(Answer::Json(active))));
+    server.reply(END, Reply::Held(Box::new(Reply::Say("250 taken"))));
+    let mut client = service.connect().await;
+    client.send(request(&format!("POST {SENDMAIL}"), &["Authorization: Bearer opaque"], b"")).await;
+    server.until("question", |_| asked.count(INTROSPECTION) == 1).await;
+    service.clock.advance(20);
+    asked.release();
+    server.until("mail", |server| server.mails().len() == 1).await;
+    let since = service.look("alice", |account| account.mailing.under_way.map(|sending| sending.since)).await;
+    assert_eq!(since, Some(service.clock.now()), "nobody else has its place by now");
+    server.release();
+    assert_eq!(client.answer().await.told(), (204, None));
+    assert_eq!(service.mail("alice").await.told(), (204, Some("60")));
 }
 
 #[tokio::test]

@@ -5,9 +5,13 @@ use super::request::{Try, What};
 use super::user::PERIOD;
 use super::world::{REPLICAS, USERS, World};
 use crate::harness::history::{Answer, Asked};
+use einmal::accounts::Unsent;
+use einmal::clock::Clock;
+use einmal_core::Timestamp;
 use einmal_core::account::ReservedMail;
 use einmal_core::otp::Code;
 use std::sync::Arc;
+use std::time::Duration;
 
 const REQUESTS: usize = 8;
 const MAILS: usize = 2;
@@ -96,21 +100,38 @@ async fn issued(world: &Arc<World>) {
     }
 }
 
+struct ReplicaClock {
+    world: Arc<World>,
+    replica: usize,
+}
+
+impl Clock for ReplicaClock {
+    fn now(&self) -> Timestamp {
+        self.world.now(self.replica)
+    }
+}
+
 /// At one replica, one after the other: of several who wait for one mail, nobody says in which order they are told.
 pub(crate) async fn ask_for_mails(world: Arc<World>, replica: usize) {
     for _ in 0..MAILS {
         world.schedule.pause(4 * world.haste).await;
         let user = world.next_user();
-        let (accounts, now) = (world.accounts(replica), world.now(replica));
+        let accounts = world.accounts(replica);
+        let clock = Arc::new(ReplicaClock { world: Arc::clone(&world), replica });
         let (id, policy, mailer) =
             (world.users[user].id.clone(), Arc::clone(&world.policy), Arc::clone(&world));
-        let send = move |mail: ReservedMail| async move {
+        let send = move |mail: ReservedMail, _: Duration| async move {
             mailer.schedule.step().await;
             mailer.note_issued(user, &mail.code);
             mailer.schedule.step().await;
-            if mailer.schedule.below(4) == 0 { Err("the mail server refused") } else { Ok(()) }
+            let refused = |is_perhaps_sent| Unsent { reason: "in vain".to_owned(), is_perhaps_sent };
+            match mailer.schedule.below(8) {
+                0 => Err(refused(false)),
+                1 => Err(refused(true)),
+                _ => Ok(()),
+            }
         };
-        let _ = accounts.mail_code(id, now, policy, send).await;
+        let _ = accounts.mail_code(id, clock, policy, send).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::introspection::{TOKEN, UNAVAILABLE, active, world};
 use super::{NOW, World, eventually};
+use crate::harness::ended_runtime::assert_in_vain;
 use crate::harness::issuer::{Answer, INTROSPECTION};
 use einmal::auth::TokenError;
 use serde_json::json;
@@ -162,4 +163,9 @@ async fn an_issuer_that_says_nothing_costs_a_request_5_seconds_91() {
     assert!((Duration::from_millis(4_900)..Duration::from_secs(8)).contains(&took), "{took:?}");
     world.issuer.answer(INTROSPECTION, Answer::Json(active(&world, &json!({}))));
     world.accepts("token-0").await;
+}
+
+#[test]
+fn who_asks_about_a_token_while_the_runtime_closes_is_told_and_waits_for_nothing() {
+    assert_in_vain(world, |world| Box::pin(async { world.verify(TOKEN).await.err() == UNAVAILABLE }));
 }
