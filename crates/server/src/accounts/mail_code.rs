@@ -5,7 +5,6 @@ use super::outcome::Done;
 use super::{Accounts, Outcome, UpdateError};
 use crate::entropy::random_number;
 use crate::metrics::{MailOutcome as Counted, Stage};
-use crate::trace;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, MailOutcome, MailReservation, ReservedMail, Wait};
 use einmal_core::otp::Code;
@@ -103,7 +102,7 @@ impl Accounts {
         let (sender, ending) = watch::channel(None);
         mailings.insert(id.clone(), ending.clone());
         let under_way = UnderWay { accounts: self.clone(), id };
-        tokio::spawn(trace::carried(async move {
+        self.detach(async move {
             let UnderWay { accounts, id } = &under_way;
             let mailed = accounts.mail_one(id, now, policy, send).await;
             accounts.metrics().mails.count(match &mailed {
@@ -115,7 +114,7 @@ impl Accounts {
             // Off the list before anybody is told: who comes after that begins anew.
             drop(under_way);
             sender.send_replace(Some(mailed.map_err(Arc::new)));
-        }));
+        });
         ending
     }
 
