@@ -1,32 +1,28 @@
 //! Puts the service together from its configuration, starts it, and ends it.
 
 mod opening;
+mod parts;
 
 pub use opening::{Purpose, open_accounts, open_accounts_as_they_are, open_accounts_to_move};
+pub use parts::Parts;
 
-use crate::accounts::{Accounts, IssuerNames, KeyringError, OpenError};
-use crate::api::admin;
-use crate::api::management::{self, NotReady, Readiness};
-use crate::api::router::{self, Route};
+use crate::accounts::{Accounts, KeyringError, OpenError};
 use crate::auth::{DiscoveryError, SettingsError, TokenVerifier};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::context::Context;
 use crate::events::{Ending, Events, Output};
-use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls, TlsError};
+use crate::http::{self, Shutdown, Tls, TlsError};
 use crate::mail::{MailSetupError, Mailer};
-use crate::page;
 use crate::reload::Hangups;
 use crate::store::{self, Fence};
-use crate::trace::{self, Tracer};
-use axum::Router;
+use crate::trace;
 use einmal_core::Entropy;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Why the service does not start. For the operator, without secrets.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +75,14 @@ impl Running {
     /// Returns when the shutdown is over.
     pub async fn finished(mut self) {
         while self.listeners.join_next().await.is_some() {}
+        // Nobody listens before the shutdown has begun, so that there is a deadline.
+        let deadline = self.shutdown.deadline().unwrap_or_else(Instant::now);
+        // Before the store: what has been begun must be in it whole, and in the log, whether its client waits or not.
+        if timeout_at(deadline, self.accounts.detached_work_is_over()).await.is_err() {
+            tracing::warn!(
+                "work whose clients did not wait for it was still going on at the end and is cut off"
+            );
+        }
         if let Some(exporter) = self.exporter {
             // A collector that does not answer must not hold the end up.
             let _ = timeout(trace::FLUSH, exporter).await;
@@ -88,13 +92,47 @@ impl Running {
     }
 }
 
-/// Starts what `config` says. Returns when it can be asked; whether it is ready, its readiness tells.
+/// A service that answers, and need not have heard of its issuers yet.
+pub struct Starting {
+    running: Running,
+    verifier: Arc<TokenVerifier>,
+}
+
+impl Starting {
+    /// Waits for what the issuers say, or for the begin of the shutdown. Whoever has been let in by then is answered: by
+    /// who runs it, and before an error is returned.
+    pub async fn discovered(self) -> Result<Running, StartError> {
+        let Self { running, verifier } = self;
+        let discovered = tokio::select! {
+            discovered = verifier.discover() => discovered,
+            () = running.shutdown.begun() => Ok(()),
+        };
+        if let Err(error) = discovered {
+            running.shutdown.begin();
+            running.finished().await;
+            return Err(error.into());
+        }
+        tokio::spawn(refresh(verifier, running.shutdown.clone()));
+        Ok(running)
+    }
+}
+
+/// Keys, until the shutdown.
+async fn refresh(verifier: Arc<TokenVerifier>, shutdown: Shutdown) {
+    tokio::select! {
+        () = verifier.refresh_forever() => {}
+        () = shutdown.begun() => {}
+    }
+}
+
+/// Starts what `config` says. Returns when it can be asked; whether it is ready, its readiness tells. Until then it may be
+/// dropped.
 pub async fn start(
     config: Config,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     shutdown: Shutdown,
-) -> Result<Running, StartError> {
+) -> Result<Starting, StartError> {
     let mail = config.mail.clone();
     let mailer = mail.map(|mail| Mailer::over_smtp(mail, config.totp_issuer_label.clone())).transpose()?;
     let tls = config.http.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
@@ -106,114 +144,13 @@ pub async fn start(
     let listener = listen(config.http.listen)?;
     let management = listen(config.http.management_listen)?;
     let parts = Parts { config, clock, entropy, accounts, events, mailer, listener, tls, shutdown };
-    parts.start(Vec::new(), Some(management), |router| router).await
+    parts.start(Vec::new(), Some(management), |router| router)
 }
 
 fn open_events(output: Option<&Output>, accounts: &Accounts) -> Result<Events, StartError> {
     let events = Events::open(output, accounts.metrics().events.clone());
     let path = || output.map(ToString::to_string).unwrap_or_default();
     events.map_err(|error| StartError::Events { path: path(), error })
-}
-
-/// What a running service is made of.
-pub struct Parts {
-    pub config: Config,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-    pub accounts: Accounts,
-    pub events: Events,
-    pub mailer: Option<Mailer>,
-    pub listener: TcpListener,
-    pub tls: Option<Arc<Tls>>,
-    pub shutdown: Shutdown,
-}
-
-impl Parts {
-    /// With `further` routes and a `wrap` around all of the public listener's. Without a listener of its own,
-    /// management is on the public one.
-    pub async fn start(
-        self,
-        further: Vec<Route>,
-        management: Option<TcpListener>,
-        wrap: impl FnOnce(Router) -> Router,
-    ) -> Result<Running, StartError> {
-        let Self { config, clock, entropy, accounts, events, mailer, listener, tls, shutdown } = self;
-        let written = events.ending();
-        accounts.keyring().report_to(events.clone());
-        let issuer_names = config.issuers.iter().map(|issuer| Arc::clone(&issuer.name)).collect();
-        let metrics = Arc::clone(accounts.metrics());
-        let verifier = Arc::new(TokenVerifier::counted(config.issuers, Arc::clone(&clock), &metrics)?);
-        let exporter = config.log.otlp.map(|endpoint| trace::start(endpoint, metrics.spans.clone()));
-        let (exporter, exporting) = exporter.transpose().map_err(StartError::Traces)?.unzip();
-        let ready =
-            Ready { accounts: accounts.clone(), verifier: Arc::clone(&verifier), shutdown: shutdown.clone() };
-        let address = local_address(&listener);
-        let management_address = management.as_ref().map_or(address, local_address);
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let context = Arc::new(Context {
-            clock,
-            entropy,
-            public_url: config.http.public_url.unwrap_or_else(|| format!("{scheme}://{address}")).into(),
-            tokens: Arc::clone(&verifier) as _,
-            accounts: accounts.clone(),
-            shutdown: shutdown.clone(),
-            issuer_names: IssuerNames(issuer_names),
-            administrators: config.administrators,
-            policy: Arc::new(config.policy),
-            issuer_label: config.totp_issuer_label.into(),
-            mailer,
-            login_enabled: config.login_enabled,
-            says_throttled: config.throttle_status == 429,
-            tracer: Tracer::new(exporter),
-            events,
-        });
-
-        let mut routes = router::routes();
-        routes.extend(further);
-        if let Some(settings) = config.account_page
-            && let Some(sign_in) = verifier.sign_in(&settings.issuer)
-        {
-            routes.extend(page::routes(settings, sign_in, &context.issuer_label));
-        }
-        let mut management_routes = management::routes(Arc::new(ready));
-        if context.administrators.is_some() {
-            management_routes.extend(admin::routes());
-        }
-        if management.is_none() {
-            routes.append(&mut management_routes);
-        }
-        let open = metrics.connections.clone();
-        let limits = Limits { connections: config.http.max_connections, open, ..Limits::default() };
-        let refuse: Arc<dyn Refuse> = Arc::clone(&context) as _;
-        let mut listeners = JoinSet::new();
-        let public = wrap(router::build(Arc::clone(&context), routes));
-        let trusted_proxies = config.http.trusted_proxies;
-        let (front, ending) = (Front { tls, trusted_proxies: trusted_proxies.clone() }, shutdown.clone());
-        listeners.spawn(http::serve(listener, front, public, Arc::clone(&refuse), limits.clone(), ending));
-        if let Some(management) = management {
-            let private = router::build(context, management_routes);
-            let (front, ending) = (Front { tls: None, trusted_proxies }, shutdown.clone());
-            listeners.spawn(http::serve(management, front, private, refuse, limits, ending));
-        }
-
-        if let Err(error) = verifier.discover().await {
-            // What has been accepted meanwhile must not live on.
-            shutdown.begin();
-            return Err(error.into());
-        }
-        spawn_refresh(verifier, shutdown.clone());
-        let (exporter, events) = (exporting, written);
-        Ok(Running { address, management_address, shutdown, listeners, exporter, events, accounts })
-    }
-}
-
-fn spawn_refresh(verifier: Arc<TokenVerifier>, shutdown: Shutdown) {
-    tokio::spawn(async move {
-        tokio::select! {
-            () = verifier.refresh_forever() => {}
-            () = shutdown.begun() => {}
-        }
-    });
 }
 
 /// Needs a running runtime.
@@ -223,29 +160,4 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 pub fn local_address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
-}
-
-struct Ready {
-    accounts: Accounts,
-    verifier: Arc<TokenVerifier>,
-    shutdown: Shutdown,
-}
-
-impl Readiness for Ready {
-    fn not_ready(&self) -> NotReady<'_> {
-        Box::pin(async {
-            let mut parts = Vec::new();
-            if self.shutdown.is_draining() {
-                parts.push("shutdown");
-            }
-            if !self.verifier.is_ready() {
-                parts.push("issuers");
-            }
-            if let Err(error) = self.accounts.store().probe().await {
-                tracing::warn!(%error, "the store takes no writes");
-                parts.push("store");
-            }
-            parts
-        })
-    }
 }

@@ -69,7 +69,7 @@ impl StagesCommand {
             stages.decision()?;
             let shutdown = Shutdown::new(DEFAULT_DRAIN.min(config.http.drain));
             let entropy = Arc::new(SystemEntropy);
-            let running = run::start(config, clock, entropy, shutdown.clone()).await?;
+            let running = run::start(config, clock, entropy, shutdown.clone()).await?.discovered().await?;
             stages.account(running.accounts()).await?;
             stages.request(running.address).await?;
             shutdown.begin();

@@ -77,7 +77,8 @@ impl ServerCommand {
             let (address, served) = match self.kind {
                 Kind::Einmal => {
                     let entropy = Arc::new(SystemEntropy);
-                    let running = run::start(config, told, entropy, shutdown.clone()).await?;
+                    let running =
+                        run::start(config, told, entropy, shutdown.clone()).await?.discovered().await?;
                     (running.address, tokio::spawn(running.finished()))
                 }
                 Kind::Answers | Kind::Tokens => {

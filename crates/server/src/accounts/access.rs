@@ -13,6 +13,7 @@ use crate::store::{SealedAccount, Store, StoreError, SwapOutcome, claim_property
 use einmal_core::Entropy;
 use einmal_core::account::{Account, AccountId};
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 /// The accounts of one store under one keyring.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub(super) struct Inner {
     pub(super) turns: Arc<Turns>,
     hashing: HashPool,
     mailings: Mailings,
+    pub(super) detached: TaskTracker,
 }
 
 /// What deciding needs. Without the store, in whose threads this may be dropped last.
@@ -80,8 +82,9 @@ impl Accounts {
         opened.map_err(OpenError::WrongKeyring)?;
         let following = keyring.follow();
         let (turns, hashing, mailings) = (Arc::default(), HashPool::default(), Mailings::default());
+        let detached = TaskTracker::new();
         let means = Arc::new(Means { keyring, entropy, metrics });
-        let inner = Inner { store, means, _following: following, turns, hashing, mailings };
+        let inner = Inner { store, means, _following: following, turns, hashing, mailings, detached };
         Ok(Self { inner: Arc::new(inner), reporter: Reporter::default() })
     }
 

@@ -4,7 +4,6 @@
 use super::password_hash::{Place, hash_argon2id};
 use super::{Accounts, Outcome, UpdateError};
 use crate::metrics::{Attempts, VerificationOutcome};
-use crate::trace;
 use einmal_core::Timestamp;
 use einmal_core::account::{
     Account, AccountId, Earlier, KeyedRequest, OtpTypes, Refusal, StoredHash, Verdict, Verification, Wait,
@@ -70,7 +69,7 @@ impl Accounts {
     ) -> Result<PinChange, UpdateError> {
         let accounts = self.clone();
         let change = async move { accounts.try_change_pin(id, new, now, policy).await };
-        tokio::spawn(trace::carried(change)).await.map_err(|_| UpdateError::Panicked)?
+        self.detach(change).await.map_err(|_| UpdateError::Panicked)?
     }
 
     async fn try_change_pin(

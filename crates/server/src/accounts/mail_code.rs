@@ -6,7 +6,6 @@ use super::{Accounts, Outcome, UpdateError};
 use crate::clock::Clock;
 use crate::entropy::random_number;
 use crate::metrics::{MailOutcome as Counted, Stage};
-use crate::trace;
 use einmal_core::Timestamp;
 use einmal_core::account::{Account, AccountId, MailOutcome, MailReservation, ReservedMail, Wait};
 use einmal_core::otp::Code;
@@ -113,7 +112,7 @@ impl Accounts {
         // A runtime that is closing drops the task at once, and with it who takes it off the list.
         drop(mailings);
         let under_way = UnderWay { accounts: self.clone(), id };
-        tokio::spawn(trace::carried(async move {
+        self.detach(async move {
             let UnderWay { accounts, id } = &under_way;
             let mailed = accounts.mail_one(id, clock, policy, send).await;
             accounts.metrics().mails.count(match &mailed {
@@ -125,7 +124,7 @@ impl Accounts {
             // Off the list before anybody is told: who comes after that begins anew.
             drop(under_way);
             sender.send_replace(Some(mailed.map_err(Arc::new)));
-        }));
+        });
         ending
     }
 

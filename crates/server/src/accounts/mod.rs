@@ -7,6 +7,7 @@ mod change_pin;
 mod check;
 mod copy;
 mod description;
+mod detached;
 mod diagnosis;
 mod encode;
 mod enrol_first;

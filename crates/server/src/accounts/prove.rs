@@ -15,7 +15,6 @@ use super::password_hash::{Crowded, Place};
 use super::{Accounts, UpdateError};
 use crate::events::Event;
 use crate::metrics::{Attempts, Stage, VerificationOutcome};
-use crate::trace;
 use comparison::{Comparison, compare};
 use einmal_core::Timestamp;
 use einmal_core::account::{
@@ -84,7 +83,7 @@ impl Accounts {
         let place = offered.needs_hashing().then(|| self.enter_hashing()).transpose()?;
         let (accounts, deed) = (self.clone(), Arc::new(deed));
         let attempt = Attempt { accounts, id, now, policy, place, deed };
-        let proof = tokio::spawn(trace::carried(async move {
+        let proof = self.detach(async move {
             let slow = [offered.password.map(Slow::Password), offered.pin.map(Slow::Pin)];
             let mut so_far = match offered.otp {
                 Some(code) => Some(attempt.look_at_code(code).await?),
@@ -109,7 +108,7 @@ impl Accounts {
             let proof = so_far.unwrap_or(Proof::Wrong);
             attempt.deed.count(&attempt.accounts.metrics().attempts, &proof);
             Ok(proof)
-        }));
+        });
         proof.await.map_err(|_| UpdateError::Panicked)?
     }
 }

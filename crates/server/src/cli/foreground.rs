@@ -2,7 +2,7 @@
 
 use super::{Failure, refused};
 use crate::http::{Shutdown, Signals};
-use crate::run::Running;
+use crate::run::{Running, Starting};
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 /// `started` is told when there is somebody to ask. `drain` as in `http.drain`.
 pub(super) fn run_until_signal<E: Display>(
     drain: Duration,
-    start: impl AsyncFnOnce(Shutdown) -> Result<Running, E>,
+    start: impl AsyncFnOnce(Shutdown) -> Result<Starting, E>,
     started: impl FnOnce(&Running) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(refused)?;
@@ -18,12 +18,17 @@ pub(super) fn run_until_signal<E: Display>(
         let shutdown = Shutdown::new(drain);
         let signals = Signals::catch().map_err(refused)?;
         tokio::spawn(signals.obey(shutdown.clone()));
-        let running = tokio::select! {
-            running = start(shutdown.clone()) => running.map_err(refused)?,
+        let starting = tokio::select! {
+            starting = start(shutdown.clone()) => starting.map_err(refused)?,
             () = shutdown.begun() => return Ok(()),
         };
-        started(&running)?;
+        // From here on somebody may have been let in, who is answered whatever happens.
+        let running = starting.discovered().await.map_err(refused)?;
+        let told = if shutdown.is_draining() { Ok(()) } else { started(&running) };
+        if told.is_err() {
+            shutdown.begin();
+        }
         running.finished().await;
-        Ok(())
+        told
     })
 }

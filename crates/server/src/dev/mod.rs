@@ -19,7 +19,7 @@ use crate::entropy::SystemEntropy;
 use crate::events::Events;
 use crate::http::{Shutdown, TrustedProxies};
 use crate::mail::{MailSetupError, Mailer, Sender, Templates};
-use crate::run::{self, Parts, Purpose, Running, StartError};
+use crate::run::{self, Parts, Purpose, StartError, Starting};
 use einmal_core::policy::Policy;
 use mailbox::Mailbox;
 use std::fs::DirBuilder;
@@ -59,7 +59,7 @@ pub enum DevError {
 
 const ISSUER_NAME: &str = "main";
 
-pub async fn start(options: Options<'_>, shutdown: Shutdown) -> Result<Running, DevError> {
+pub async fn start(options: Options<'_>, shutdown: Shutdown) -> Result<Starting, DevError> {
     if !options.listen.ip().is_loopback() && !options.expose {
         return Err(DevError::Exposed(options.listen));
     }
@@ -81,7 +81,7 @@ pub async fn start(options: Options<'_>, shutdown: Shutdown) -> Result<Running, 
     let events = Events::default();
     let parts = Parts { config, clock, entropy, accounts, events, mailer, listener, tls: None, shutdown };
     let expose = options.expose;
-    Ok(parts.start(routes, None, |router| host::guard(router, address, expose)).await?)
+    Ok(parts.start(routes, None, |router| host::guard(router, address, expose))?)
 }
 
 fn config(options: &Options<'_>) -> Result<Config, DevError> {

@@ -12,6 +12,7 @@ use super::{Front, http2};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
+use rustix::net::{RecvFlags, recv};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -49,10 +50,9 @@ impl Server {
 
 impl Transport for TcpStream {
     fn has_unread(&self) -> bool {
-        // A second descriptor of the same socket is the way to ask the kernel and not the runtime.
-        self.as_fd().try_clone_to_owned().is_ok_and(|socket| {
-            std::net::TcpStream::from(socket).peek(&mut [0]).is_ok_and(|length| length > 0)
-        })
+        // Asked of the kernel, for the runtime may not have heard; and without a descriptor more, for there may be none.
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        recv(self.as_fd(), &mut [0], flags).is_ok_and(|(length, _)| length > 0)
     }
 }
 

@@ -105,18 +105,24 @@ async fn accept_backlog(
     deadline: Instant,
 ) -> io::Result<()> {
     let listener = listener.into_std()?;
+    let accept = || -> io::Result<_> {
+        let (stream, peer) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        Ok((TcpStream::from_std(stream)?, peer))
+    };
+    let mut failures = Failures::default();
     loop {
         let Ok(Ok(permit)) = timeout_at(deadline, Arc::clone(permits).acquire_owned()).await else {
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         };
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                stream.set_nonblocking(true)?;
-                spawn(TcpStream::from_std(stream)?, peer, permit, server);
-            }
+        match accept() {
+            Ok((stream, peer)) => spawn(stream, peer, permit, server),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                if timeout_at(deadline, failures.pause(&error)).await.is_err() {
+                    return Err(error);
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Administration;
 use super::account_path::account_of;
+use crate::accounts::Accounts;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::negotiate::AcceptsJson;
 use crate::api::request::RequestId;
@@ -10,7 +11,6 @@ use crate::auth::VerifiedToken;
 use crate::auth::caller::Caller;
 use crate::context::Context;
 use crate::events::{By, Origin};
-use crate::trace;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -23,6 +23,7 @@ pub(super) struct AdminRequest {
     pub(super) caller: Caller<Administration>,
     pub(super) account: AccountId,
     id: RequestId,
+    accounts: Accounts,
 }
 
 impl FromRequestParts<Arc<Context>> for AdminRequest {
@@ -41,7 +42,7 @@ impl FromRequestParts<Arc<Context>> for AdminRequest {
         };
         let caller = Caller::admit(parts, context, origin).await?;
         AcceptsJson::from_request_parts(parts, context).await?;
-        Ok(Self { caller, account, id })
+        Ok(Self { caller, account, id, accounts: context.accounts.clone() })
     }
 }
 
@@ -53,10 +54,10 @@ impl AdminRequest {
         F: FnOnce(Caller<Administration>, AccountId) -> W,
         W: Future<Output = Result<Response, ApiError>> + Send + 'static,
     {
-        let Self { caller, account, id } = self;
+        let Self { caller, account, id, accounts } = self;
         let token = Arc::clone(&caller.token);
         let work = work(caller, account.clone());
-        let task = tokio::spawn(trace::carried(async move {
+        let task = accounts.detach(async move {
             let result = work.await;
             let outcome = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
             tracing::info!(
@@ -70,7 +71,7 @@ impl AdminRequest {
                 "admin"
             );
             result
-        }));
+        });
         task.await.map_err(|_| ApiError::internal("panicked"))?
     }
 }

@@ -265,7 +265,8 @@ async fn start(
         mail.limits = mail_limits;
     }
     let shutdown = Shutdown::new(config.http.drain);
-    run::start(config, Arc::clone(clock) as _, Arc::new(SystemEntropy), shutdown).await.unwrap()
+    let starting = run::start(config, Arc::clone(clock) as _, Arc::new(SystemEntropy), shutdown).await;
+    starting.unwrap().discovered().await.unwrap()
 }
 
 fn configuration(directory: &Path, issuer: &Issuer, settings: &str) -> Config {
