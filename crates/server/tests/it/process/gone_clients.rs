@@ -101,9 +101,15 @@ async fn being_hashed(serving: &Serving) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_administrators_began_is_done_and_told_at_the_end_though_they_have_gone() {
-    let settings = "drain = \"0s\"\n[admin]\nissuer = \"main\"\nclients = [\"backoffice\"]\n\
-                    [events]\noutput = \"events.jsonl\"";
-    let site = Installation::with(settings).await;
+    // Where there are events, the end waits for them a moment anyway, which must not be all that it is done by.
+    for events in ["", "[events]\noutput = \"events.jsonl\""] {
+        administrators_leave(events).await;
+    }
+}
+
+async fn administrators_leave(events: &str) {
+    let admin = "[admin]\nissuer = \"main\"\nclients = [\"backoffice\"]";
+    let site = Installation::with(&format!("drain = \"0s\"\n{admin}\n{events}")).await;
     let serving = site.serve().await;
     let begun = begin_to_make_accounts(&site, &serving).await;
     serving.program.signal(Signal::TERM);
@@ -113,10 +119,12 @@ async fn what_administrators_began_is_done_and_told_at_the_end_though_they_have_
 
     let done = audited(&stdout);
     assert!(done.len() >= begun, "{} of {begun}", done.len());
-    let events = fs::read_to_string(site.path("events.jsonl")).unwrap();
-    let made = lines(&events).filter(|line| line["event"] == "account_created");
-    let made: BTreeSet<_> = made.map(|line| line["account"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(made, done);
+    if !events.is_empty() {
+        let told = fs::read_to_string(site.path("events.jsonl")).unwrap();
+        let made = lines(&told).filter(|line| line["event"] == "account_created");
+        let made: BTreeSet<_> = made.map(|line| line["account"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(made, done);
+    }
     let listed = site.run(&["accounts", "list"]);
     assert_eq!(listed.stdout.matches("user-").count(), done.len(), "{}", listed.stdout);
 }
