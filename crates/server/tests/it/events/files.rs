@@ -106,13 +106,14 @@ async fn on_standard_output_lines_stay_whole_beside_the_log_and_are_told_apart_f
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_key_of_the_store_is_told_when_the_service_notices_it() {
     let installation = Installation::with(TO_A_FILE).await;
-    let serving = installation.serve().await;
+    let mut serving = installation.serve().await;
     assert_eq!(installation.run(&["keys", "rotate"]).code, Some(0));
     let lines = until_lines(&installation.path("events.jsonl"), 1).await;
     assert_eq!((&lines[0]["event"], &lines[0]["keys"]), (&"keys_changed".into(), &2.into()));
-    let log = serving.program.stdout();
-    let line = log.lines().find(|line| line.contains("the keyring has changed")).unwrap();
-    let line: Value = serde_json::from_str(line).unwrap();
+    let changed =
+        |log: &str| log.lines().find(|line| line.contains("the keyring has changed")).map(str::to_owned);
+    let line = serving.program.printed("line of the changed keyring", changed).await;
+    let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["seals"], lines[0]["key"]);
     serving.stop().await;
 }

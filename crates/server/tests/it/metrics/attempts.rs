@@ -101,7 +101,8 @@ async fn what_comes_of_a_pin_is_counted_when_nobody_waits_for_the_answer() {
 /// Until what it returns is dropped.
 async fn hold_hashing(service: &Service) -> Vec<Sender<()>> {
     let pool = service.running.accounts().hashing();
-    let threads = thread::available_parallelism().unwrap().get();
+    // One core is left to others.
+    let threads = (thread::available_parallelism().unwrap().get() - 1).max(1);
     let hold_one = |_| {
         let (release, held) = channel::<()>();
         let place = pool.enter().unwrap();

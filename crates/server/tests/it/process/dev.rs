@@ -97,8 +97,8 @@ async fn a_line_has_the_command_that_computes_the_code_and_not_a_code() {
 
 #[tokio::test]
 async fn it_says_that_it_is_not_for_production() {
-    let dev = Dev::start(&[]).await;
-    assert!(dev.program.stdout().contains("NOT FOR PRODUCTION"), "{}", dev.program.stdout());
+    let mut dev = Dev::start(&[]).await;
+    dev.program.printed("warning", |log| log.contains("NOT FOR PRODUCTION").then_some(())).await;
 }
 
 #[tokio::test]
