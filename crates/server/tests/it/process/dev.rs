@@ -207,7 +207,7 @@ async fn a_mail_is_printed_and_in_the_mailbox_as_text_and_for_scripts() {
 #[tokio::test]
 async fn an_address_that_others_reach_is_refused_unless_asked_for() {
     let refused = Program::start(&mut einmal(&["dev", "--listen", "0.0.0.0:0"])).ended().await;
-    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
     assert!(refused.stderr.contains("--expose") && refused.stderr.lines().count() == 1, "{}", refused.stderr);
 
     let mut exposed = Program::start(&mut einmal(&["dev", "--listen", "0.0.0.0:0", "--expose"]));
