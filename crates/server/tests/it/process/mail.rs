@@ -166,9 +166,9 @@ async fn a_template_that_is_not_right_stops_the_start_and_is_told_by_the_check()
     assert_eq!(site.run(&["config", "check"]).code, Some(0), "an empty one changes nothing");
     fs::write(site.path("mail/de.txt"), "{{ code }}\n{{ nmae }}\n").unwrap();
     fs::write(site.path("mail/fr.txt"), "{{ code }}\n").unwrap();
-    for (arguments, code) in [(&["config", "check"][..], 2), (&["serve"], 1)] {
+    for arguments in [&["config", "check"][..], &["serve"]] {
         let run = site.run(arguments);
-        assert_eq!(run.code, Some(code), "{run:?}");
+        assert_eq!(run.code, Some(2), "{run:?}");
         assert!(run.stderr.contains("mail.templates: "), "{}", run.stderr);
         assert!(run.stderr.contains("fr.html: missing"), "{}", run.stderr);
     }
