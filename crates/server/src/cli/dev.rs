@@ -2,7 +2,7 @@
 
 use super::foreground::run_until_signal;
 use super::{Failure, refused, say};
-use crate::dev::{self, Options};
+use crate::dev::{self, DevError, Options};
 use crate::{config, process, telemetry};
 use clap::Args;
 use std::net::SocketAddr;
@@ -49,5 +49,15 @@ impl DevCommand {
                 say(dev::lines(running.address, &program.to_string_lossy()))
             },
         )
+    }
+}
+
+impl From<DevError> for Failure {
+    fn from(error: DevError) -> Self {
+        match error {
+            DevError::Start(error) => error.into(),
+            DevError::Exposed(_) => Self::Usage(error.to_string()),
+            error => refused(error),
+        }
     }
 }

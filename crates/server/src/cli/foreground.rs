@@ -1,7 +1,6 @@
 //! A service in the foreground, as `serve` and `dev` run it: until a signal ends it, also while it still starts.
 
 use super::{Failure, refused};
-use crate::dev::DevError;
 use crate::http::{Shutdown, Signals};
 use crate::run::{Running, StartError, Starting};
 use std::time::Duration;
@@ -40,16 +39,6 @@ impl From<StartError> for Failure {
         match error {
             StartError::Issuers(_) | StartError::Mail(_) | StartError::Tls(_) => Self::Usage(text),
             _ => Self::Refused(text),
-        }
-    }
-}
-
-impl From<DevError> for Failure {
-    fn from(error: DevError) -> Self {
-        match error {
-            DevError::Start(error) => error.into(),
-            DevError::Exposed(_) => Self::Usage(error.to_string()),
-            error => refused(error),
         }
     }
 }
