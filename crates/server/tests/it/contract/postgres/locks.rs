@@ -7,12 +7,31 @@ use super::super::{Place, is_unavailable};
 use super::raw::{connect, until};
 use super::{PostgresPlace, open_url};
 use crate::harness::postgres::PostgresServer;
-use einmal::store::Store;
-use einmal::store::SwapOutcome::{Conflict, Swapped};
+use einmal::store::SwapOutcome::{self, Conflict, Swapped};
+use einmal::store::{Store, StoreError};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+/// Those of the store.
+const CONNECTIONS: &str = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'einmal'";
+
+const ONE_WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// Returns when a swap of `a` waits for whoever holds it: a connection is busy.
+async fn wait_for_a(
+    store: &Arc<impl Store + 'static>,
+    place: &PostgresPlace,
+) -> JoinHandle<Result<Vec<SwapOutcome>, StoreError>> {
+    let store = Arc::clone(store);
+    let waiting = tokio::spawn(async move { store.swap_many(vec![turn(&id("a"), 1, 2)]).await });
+    until(PostgresServer::shared().unwrap(), &place.0, ONE_WAITS).await;
+    waiting
+}
 
 fn deadlocks(name: &str) -> String {
     let server = PostgresServer::shared().unwrap();
@@ -118,9 +137,7 @@ async fn somebody_elses_lock_is_waited_for_and_given_up_in_time_without_a_write(
         async move { store.swap_many(vec![turn_both(&id("a"), 1, 2)]).await }
     });
     let server = PostgresServer::shared().unwrap();
-    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until(server, &place.0, waits).await;
+    until(server, &place.0, ONE_WAITS).await;
     // Others go on meanwhile, on the connection that is left.
     assert_eq!(swap(&*store, turn_both(&id("b"), 1, 2)).await, Swapped);
     assert!(load(&*store, &id("a")).await.is_some());
@@ -136,7 +153,7 @@ async fn somebody_elses_lock_is_waited_for_and_given_up_in_time_without_a_write(
         let store = Arc::clone(&store);
         async move { store.swap_many(vec![turn_both(&id("a"), 3, 4), turn_both(&id("b"), 7, 8)]).await }
     });
-    until(server, &place.0, waits).await;
+    until(server, &place.0, ONE_WAITS).await;
     other.batch_execute("COMMIT").await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), [Swapped, Conflict]);
 }
@@ -150,20 +167,12 @@ async fn accounts_that_somebody_holds_cost_the_others_of_their_group_no_answer()
     for subject in ["a", "b", "c", "d", "e", "f", "g"] {
         create(&*store, &id(subject), 1).await;
     }
-    let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'einmal'";
-    let before = server.sql(&place.0.name, connections);
+    let before = server.sql(&place.0.name, CONNECTIONS);
     let other = connect(&place.0).await;
     let locks = "BEGIN; SELECT 1 FROM guard WHERE subject IN ('a', 'e') FOR UPDATE;
         SELECT 1 FROM vault WHERE subject = 'g' FOR UPDATE";
     other.batch_execute(locks).await.unwrap();
-    let waiting = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.swap_many(vec![turn(&id("a"), 1, 2)]).await }
-    });
-    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until(server, &place.0, waits).await;
+    let waiting = wait_for_a(&store, &place).await;
     // The only connection is busy: all of these are the next group.
     let started = Instant::now();
     let held = async {
@@ -208,7 +217,7 @@ async fn accounts_that_somebody_holds_cost_the_others_of_their_group_no_answer()
         assert_eq!(guard.version, version, "{subject}");
         assert_eq!(swap(&*store, turn_both(&id(subject), version, 9)).await, Swapped, "{subject}");
     }
-    assert_eq!(server.sql(&place.0.name, connections), before, "they are as good as before");
+    assert_eq!(server.sql(&place.0.name, CONNECTIONS), before, "they are as good as before");
 }
 
 /// A table, of which nobody could be told from another.
@@ -220,18 +229,10 @@ async fn while_somebody_holds_all_accounts_a_probe_is_answered_and_the_rest_refu
     for subject in ["a", "b", "c", "d"] {
         create(&*store, &id(subject), 1).await;
     }
-    let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'einmal'";
-    let before = server.sql(&place.0.name, connections);
+    let before = server.sql(&place.0.name, CONNECTIONS);
     let other = connect(&place.0).await;
     other.batch_execute("BEGIN; LOCK TABLE guard IN EXCLUSIVE MODE").await.unwrap();
-    let waiting = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.swap_many(vec![turn(&id("a"), 1, 2)]).await }
-    });
-    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until(server, &place.0, waits).await;
+    let waiting = wait_for_a(&store, &place).await;
     let started = Instant::now();
     let (turned, born, swapped, deleted, property, probed) = tokio::join!(
         attempt(&*store, "a", |_| Some(turn(&id("a"), 1, 2))),
@@ -255,7 +256,7 @@ async fn while_somebody_holds_all_accounts_a_probe_is_answered_and_the_rest_refu
     for subject in ["a", "b", "c", "d"] {
         assert_eq!(swap(&*store, turn_both(&id(subject), 1, 2)).await, Swapped, "{subject}");
     }
-    assert_eq!(server.sql(&place.0.name, connections), before, "they are as good as before");
+    assert_eq!(server.sql(&place.0.name, CONNECTIONS), before, "they are as good as before");
 }
 
 /// The winner of a race is decided on the newest row, also by one who has waited for it.
@@ -263,8 +264,6 @@ async fn while_somebody_holds_all_accounts_a_probe_is_answered_and_the_rest_refu
 async fn who_waits_for_a_lock_sees_what_was_written_under_it() {
     let Some(place) = PostgresPlace::new() else { return };
     let server = PostgresServer::shared().unwrap();
-    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let store = place.open();
     for (subject, change) in [
         ("turned", "UPDATE guard SET version = 9 WHERE subject = 'turned'"),
@@ -279,7 +278,7 @@ async fn who_waits_for_a_lock_sees_what_was_written_under_it() {
                 let store = Arc::clone(&store);
                 async move { store.swap_many(swaps.into()).await.unwrap() }
             });
-            until(server, &place.0, waits).await;
+            until(server, &place.0, ONE_WAITS).await;
             other.batch_execute("COMMIT").await.unwrap();
             assert_eq!(waiting.await.unwrap(), [Conflict], "{change}");
         }
@@ -298,9 +297,7 @@ async fn a_check_does_not_hold_up_other_calls() {
         let store = Arc::clone(&store);
         async move { store.check().await }
     });
-    let waits = "SELECT count(*) = 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until(PostgresServer::shared().unwrap(), &place.0, waits).await;
+    until(PostgresServer::shared().unwrap(), &place.0, ONE_WAITS).await;
     for version in 0..20 {
         assert_eq!(swap(&*store, turn(&id("a"), version, version + 1)).await, Swapped);
         store.probe().await.unwrap();
@@ -328,9 +325,7 @@ async fn a_write_that_others_were_in_the_way_of_is_repeated_and_happens_once() {
                  CREATE TRIGGER collide BEFORE UPDATE OR INSERT ON guard FOR EACH ROW EXECUTE FUNCTION collide()"
             ),
         );
-        let connections = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = 'einmal'";
-        let before = server.sql(name, connections);
+        let before = server.sql(name, CONNECTIONS);
         for write in [turn(&id("a"), 1, 2), turn_both(&id("a"), 2, 3), birth(&id("b"), 1)] {
             server.sql(name, "ALTER SEQUENCE tries RESTART WITH 1");
             assert_eq!(swap(&*store, write).await, Swapped, "{code}");
@@ -341,6 +336,6 @@ async fn a_write_that_others_were_in_the_way_of_is_repeated_and_happens_once() {
         let answer = store.swap_many(vec![turn(&id("a"), 3, 4)]).await;
         assert!(is_unavailable(&answer), "{answer:?}");
         assert_eq!(load(&*store, &id("a")).await.unwrap().guard.version, 3);
-        assert_eq!(server.sql(name, connections), before, "they are as good as before");
+        assert_eq!(server.sql(name, CONNECTIONS), before, "they are as good as before");
     }
 }
