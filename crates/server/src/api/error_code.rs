@@ -51,6 +51,21 @@ macro_rules! error_codes {
 }
 
 impl ErrorCode {
+    /// It is about an account, whose throttle bounds how often, or at least about somebody whose token is good.
+    pub(super) const fn is_of_an_account(self) -> bool {
+        matches!(
+            self,
+            Self::ProofInvalid
+                | Self::OtpInvalid
+                | Self::CredentialsInvalid
+                | Self::NotSet
+                | Self::PinNotSecure
+                | Self::LimitReached
+                | Self::IdempotencyKeyReused
+                | Self::Throttled
+        )
+    }
+
     /// Comes with `WWW-Authenticate` (RFC 6750 section 3).
     pub(super) fn challenges(self) -> bool {
         self.status() == StatusCode::UNAUTHORIZED || self == Self::InsufficientScope

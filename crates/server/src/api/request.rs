@@ -1,20 +1,23 @@
 //! What holds for every request and every answer: the id, the headers, the line in the log, and that a panic is
 //! one failed request. Nothing that a client sent is logged but its method and an id of harmless characters.
 
-use super::error::{ApiError, ErrorCode, JSON_API};
+mod refused;
+
+use super::error::ApiError;
 use crate::context::Context;
-use crate::http::{ClientAddress, Refusal, Refuse};
-use crate::metrics::{self, Operation};
+use crate::http::{ClientAddress, Pace, Turn};
+use crate::metrics::{self, Operation, Operations};
 use crate::trace::{Answer, Trace, TraceId};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use data_encoding::HEXLOWER;
 use einmal_core::Entropy;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,22 +47,37 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Around every route and fallback of a router.
 #[derive(Clone)]
-pub(super) struct RequestLayer {
-    pub(super) context: Arc<Context>,
-    pub(super) operations: Arc<Counted>,
+pub(super) struct RequestLayer(Arc<Shared>);
+
+/// What all requests of a router share.
+struct Shared {
+    context: Arc<Context>,
+    operations: Counted,
+    pace: Pace,
+}
+
+impl RequestLayer {
+    /// `routes`: where they are found, and the template that they are counted by.
+    pub(super) fn new(
+        context: Arc<Context>,
+        routes: impl IntoIterator<Item = (Vec<String>, String)>,
+    ) -> Self {
+        let metrics = context.accounts.metrics();
+        let operations = Counted::new(&metrics.operations, routes);
+        let pace = Pace::of_requests(metrics.refusals_held.clone());
+        Self(Arc::new(Shared { context, operations, pace }))
+    }
 }
 
 /// What is counted of each route, by its path.
-pub(super) struct Counted {
+struct Counted {
     operations: HashMap<String, Arc<Operation>>,
     /// Of what has no route.
     nothing: Arc<Operation>,
 }
 
 impl Counted {
-    /// `routes`: where they are found, and the template that they are counted by.
-    pub(super) fn new(context: &Context, routes: impl IntoIterator<Item = (Vec<String>, String)>) -> Self {
-        let operations = &context.accounts.metrics().operations;
+    fn new(operations: &Operations, routes: impl IntoIterator<Item = (Vec<String>, String)>) -> Self {
         let of = |(paths, template): (Vec<String>, String)| {
             let operation = Arc::new(operations.operation(&template));
             paths.into_iter().map(move |path| (path, Arc::clone(&operation)))
@@ -103,22 +121,23 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let RequestLayer { context, operations } = &self.layer;
-        let id = request_id(request.headers(), &*context.entropy);
+        let shared = &self.layer.0;
+        let id = request_id(request.headers(), &*shared.context.entropy);
         let lines = request.headers().get_all(TRACEPARENT).iter().map(HeaderValue::as_bytes);
-        let trace = context.tracer.begin(lines, &*context.entropy);
+        let trace = shared.context.tracer.begin(lines, &*shared.context.entropy);
         request.extensions_mut().insert(RequestId(Some(id.clone())));
         let route = request.extensions().get::<MatchedPath>().cloned();
         Answering {
             id,
             trace,
             method: method_of(request.method()),
-            operation: Arc::clone(operations.of(route.as_ref())),
+            operation: Arc::clone(shared.operations.of(route.as_ref())),
             route,
             client: request.extensions().get::<ClientAddress>().copied(),
             started: Instant::now(),
-            context: Arc::clone(context),
+            shared: Arc::clone(shared),
             is_answered: false,
+            held: None,
             inner: self.inner.call(request),
         }
     }
@@ -133,8 +152,10 @@ pub(super) struct Answering<F> {
     route: Option<MatchedPath>,
     client: Option<ClientAddress>,
     started: Instant,
-    context: Arc<Context>,
+    shared: Arc<Shared>,
     is_answered: bool,
+    /// A refusal whose turn has not come. Boxed, so that it costs the others no memory.
+    held: Option<Box<(Turn, Response<Body>)>>,
     inner: F,
 }
 
@@ -146,13 +167,16 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if this.held.is_some() {
+            return this.poll_held(cx).map(Ok);
+        }
         // Unwind safe: after a panic the inner future is never polled again.
         let inner = Pin::new(&mut this.inner);
         let polled = catch_unwind(AssertUnwindSafe(|| match &this.trace {
             Some(trace) => trace.within(|| inner.poll(cx)),
             None => inner.poll(cx),
         }));
-        let mut response = match polled {
+        let response = match polled {
             Ok(polled) => match ready!(polled) {
                 Ok(response) => response,
             },
@@ -160,18 +184,30 @@ where
             Err(_) => axum::response::IntoResponse::into_response(ApiError::internal("panicked")),
         };
         this.is_answered = true;
-        this.finish(&mut response);
-        Poll::Ready(Ok(response))
+        // Before it is held: what it came to, and how long that took.
+        let (response, is_paced) = this.finish(response);
+        let Some(turn) = is_paced.then(|| this.shared.pace.refuse()).flatten() else {
+            return Poll::Ready(Ok(response));
+        };
+        this.held = Some(Box::new((turn, response)));
+        this.poll_held(cx).map(Ok)
     }
 }
 
 impl<F> Answering<F> {
-    fn finish(&self, response: &mut Response<Body>) {
+    fn poll_held(&mut self, cx: &mut TaskContext<'_>) -> Poll<Response<Body>> {
+        let Some(held) = &mut self.held else { return Poll::Pending };
+        ready!(Pin::new(&mut held.0).poll(cx));
+        Poll::Ready(mem::take(&mut held.1))
+    }
+
+    /// The answer as it goes out, and whether it is a refusal that keeps the pace.
+    fn finish(&self, mut response: Response<Body>) -> (Response<Body>, bool) {
         let id = self.id.to_str().unwrap_or_default();
         let error = response.extensions_mut().remove::<ApiError>();
         if let Some(error) = &error {
             error.insert_headers(response.headers_mut());
-            *response.body_mut() = Body::from(error.body(id, &self.context.public_url));
+            *response.body_mut() = Body::from(error.body(id, &self.shared.context.public_url));
         }
         insert_headers(response.headers_mut(), &self.id);
         let outcome = error.as_ref().map(|error| error.code().as_str());
@@ -184,11 +220,12 @@ impl<F> Answering<F> {
         let method = self.method.name();
         if let Some(trace) = &self.trace {
             let answer = || Answer { method, route: route.to_owned(), status: status.as_u16() };
-            self.context.tracer.finish(trace, answer);
+            self.shared.context.tracer.finish(trace, answer);
         }
         let trace_id = self.trace.as_ref().map(|trace| trace.id());
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         log(&Line { id, trace_id, client, method, route, status, outcome, cause, duration_us });
+        (response, error.is_some_and(|error| !error.code().is_of_an_account()))
     }
 }
 
@@ -289,47 +326,5 @@ fn method_of(method: &Method) -> metrics::Method {
         Method::DELETE => metrics::Method::Delete,
         Method::OPTIONS => metrics::Method::Options,
         _ => metrics::Method::Other,
-    }
-}
-
-/// The same id, headers and log line for what never becomes a request.
-impl Refuse for Context {
-    fn refuse(&self, refusal: Refusal, client: ClientAddress) -> Response<Bytes> {
-        let error = ApiError::new(match refusal {
-            Refusal::BadRequest => ErrorCode::BadRequest,
-            Refusal::RequestTimeout => ErrorCode::RequestTimeout,
-            Refusal::UriTooLong => ErrorCode::UriTooLong,
-            Refusal::HeadersTooLarge => ErrorCode::HeadersTooLarge,
-        });
-        let id = request_id(&HeaderMap::new(), &*self.entropy);
-        let id_text = id.to_str().unwrap_or_default();
-        let mut response = Response::new(error.body(id_text, &self.public_url));
-        *response.status_mut() = error.status();
-        response.headers_mut().insert(CONTENT_TYPE, JSON_API);
-        insert_headers(response.headers_mut(), &id);
-        if let Some(date) = self.date() {
-            response.headers_mut().insert(DATE, date);
-        }
-        let (status, outcome) = (error.status(), Some(error.code().as_str()));
-        self.accounts.metrics().refused(status.as_u16());
-        log(&Line {
-            id: id_text,
-            trace_id: None,
-            client: Some(client),
-            method: "",
-            route: "",
-            status,
-            outcome,
-            cause: None,
-            duration_us: 0,
-        });
-        response
-    }
-
-    fn date(&self) -> Option<HeaderValue> {
-        let seconds = i64::try_from(self.clock.now().seconds()).ok()?;
-        let now = jiff::Timestamp::from_second(seconds).ok()?;
-        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;
-        HeaderValue::try_from(date).ok()
     }
 }

@@ -4,7 +4,7 @@
 use super::documentation::Documentation;
 use super::error::{ApiError, ErrorCode};
 use super::error_page;
-use super::request::{Counted, RequestLayer};
+use super::request::RequestLayer;
 use super::verify_otp;
 use super::{
     check_password, check_pin, check_pin_or_password, confirm_authenticator, create_authenticator,
@@ -106,7 +106,8 @@ pub fn routes() -> Vec<Route> {
 pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> Router {
     let mut api = Router::new();
     let routes: Vec<_> = routes.into_iter().collect();
-    let counted = Counted::new(&context, routes.iter().map(|route| (route.paths(), route.template())));
+    let counted = routes.iter().map(|route| (route.paths(), route.template()));
+    let layer = RequestLayer::new(Arc::clone(&context), counted);
     for route in routes {
         for path in route.paths() {
             api = api.route(&path, route.methods.clone());
@@ -114,6 +115,6 @@ pub fn build(context: Arc<Context>, routes: impl IntoIterator<Item = Route>) -> 
     }
     api.fallback(async || ApiError::new(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(ErrorCode::MethodNotAllowed))
-        .layer(RequestLayer { context: Arc::clone(&context), operations: Arc::new(counted) })
+        .layer(layer)
         .with_state(context)
 }

@@ -34,6 +34,9 @@ impl Log {
 /// Modules of ours begin with this; libraries do not.
 const OURS: &str = "einmal";
 
+/// Warns of what clients do, as often as they do it: a line each would be theirs to have.
+const QUIET: &str = "h2";
+
 /// Below this, HTTP libraries write headers, and with them tokens.
 const MOST_OF_LIBRARIES: LevelFilter = LevelFilter::INFO;
 
@@ -58,7 +61,10 @@ pub(super) fn read(section: &mut Section<'_>) -> Log {
 }
 
 fn everything_at(level: LevelFilter) -> Targets {
-    Targets::new().with_default(level.min(MOST_OF_LIBRARIES)).with_target(OURS, level)
+    Targets::new()
+        .with_default(level.min(MOST_OF_LIBRARIES))
+        .with_target(QUIET, level.min(LevelFilter::ERROR))
+        .with_target(OURS, level)
 }
 
 /// Strict, because a misspelled level would otherwise be taken for a module and silence everything else.
@@ -117,9 +123,16 @@ mod tests {
     #[test]
     fn a_bare_level_is_ours_and_libraries_stay_at_info() {
         assert!(enabled("trace", "einmal::auth", LevelFilter::TRACE));
-        assert!(enabled("trace", "h2::codec", LevelFilter::INFO));
-        assert!(!enabled("trace", "h2::codec", LevelFilter::DEBUG));
-        assert!(!enabled("error", "h2::codec", LevelFilter::WARN));
+        assert!(enabled("trace", "rustls::server", LevelFilter::INFO));
+        assert!(!enabled("trace", "rustls::server", LevelFilter::DEBUG));
+        assert!(!enabled("error", "rustls::server", LevelFilter::WARN));
+    }
+
+    #[test]
+    fn what_clients_do_to_http_2_is_no_warning_unless_somebody_wants_it() {
+        assert!(!enabled("trace", "h2::proto::streams", LevelFilter::WARN));
+        assert!(enabled("info", "h2::proto::streams", LevelFilter::ERROR));
+        assert!(enabled("info,h2=warn", "h2::proto::streams", LevelFilter::WARN));
     }
 
     #[test]

@@ -67,6 +67,7 @@ async fn converse<T: Transport>(
     let mut closing = pin!(server.shutdown.closing());
     let mut patience = server.limits.idle;
     let mut waiting = pin!(sleep(patience));
+    let mut is_thrown_out = false;
     // When it is over, whatever goes on.
     let mut end: Option<Instant> = None;
     loop {
@@ -75,12 +76,21 @@ async fn converse<T: Transport>(
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(()) };
                 let (request, respond) = accepted?;
-                if usage.is_flood() {
+                if is_thrown_out {
+                    // Was there already.
+                } else if usage.is_flood() {
+                    is_thrown_out = true;
+                    if let Some(turn) = server.limits.floods.refuse() {
+                        turn.await;
+                    }
                     tracing::info!(client = %peer, "too many requests given up by their client");
                     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 } else {
-                    let exchange = Exchange::new(respond, &usage, peer, &server);
-                    tokio::spawn(exchange.answer(request));
+                    let mut exchange = Exchange::new(respond, &usage, peer, &server);
+                    // Many a one is reset before it is seen, and a task for it would cost more than it did.
+                    if !exchange.is_given_up() {
+                        tokio::spawn(exchange.answer(request));
+                    }
                 }
             }
             // The client is told, and what it has sent by then is answered. It says when it has heard, but one that

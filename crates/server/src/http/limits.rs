@@ -1,6 +1,8 @@
 //! How long and how much one connection may take before it is cut off. Nothing here is judged per account.
 
-use crate::metrics::Gauge;
+use super::pace::Pace;
+use crate::metrics::{Counter, Gauge};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a listener grants to each of its connections, and how many it grants it to.
@@ -24,6 +26,10 @@ pub struct Limits {
     pub linger: Duration,
     /// Tells how many connections there are.
     pub open: Gauge,
+    /// Of what is no request to any route, where that does not end the connection.
+    pub refusals: Arc<Pace>,
+    /// Of clients that give up so many requests at once that they are thrown out.
+    pub floods: Arc<Pace>,
 }
 
 impl Default for Limits {
@@ -37,6 +43,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             open: Gauge::default(),
+            refusals: Arc::new(Pace::of_requests(Counter::default())),
+            floods: Arc::new(Pace::of_connections(Counter::default())),
         }
     }
 }

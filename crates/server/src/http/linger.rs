@@ -5,6 +5,7 @@
 use super::deadline::Deadline;
 use super::limits::Limits;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -66,9 +67,9 @@ impl Linger {
         is_clean: bool,
     ) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut *transport).poll_shutdown(cx))?;
-        let mut discarded = [0; 4096];
+        let mut discarded = [MaybeUninit::uninit(); 16 * 1024];
         loop {
-            let mut buffer = ReadBuf::new(&mut discarded);
+            let mut buffer = ReadBuf::uninit(&mut discarded);
             match Pin::new(&mut *transport).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     if self.lingering.poll(cx, (), limits.linger).is_ready() {

@@ -12,6 +12,7 @@ mod http1;
 mod http2;
 mod limits;
 mod linger;
+mod pace;
 mod preface;
 mod refusal;
 mod shutdown;
@@ -21,6 +22,7 @@ mod tls_records;
 
 pub use client_address::{ClientAddress, TrustedProxies};
 pub use limits::Limits;
+pub use pace::{Pace, Turn};
 pub use refusal::{Refusal, Refuse};
 pub use shutdown::{DEFAULT_DRAIN, Shutdown, Signals};
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -44,6 +44,8 @@ pub struct Metrics {
     pub spans: SpanMetrics,
     pub events: EventMetrics,
     pub connections: Gauge,
+    /// Refusals that waited for their turn.
+    pub refusals_held: Counter,
     refused: Operation,
     issuers: Issuers,
     readiness: Readiness,
@@ -159,6 +161,11 @@ impl Default for Metrics {
             operations,
             store: StoreMetrics::register(r),
             connections: gauge(r, "connections_open", "Connections that are open, on all listeners"),
+            refusals_held: counter(
+                r,
+                "refusals_held",
+                "Refusals that waited for their turn, since so many came at once",
+            ),
             issuers: Issuers::register(r),
             hashing,
             updates,

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Context;
 use crate::events::Events;
-use crate::http::{self, Front, Limits, Refuse, Shutdown, Tls};
+use crate::http::{self, Front, Limits, Pace, Refuse, Shutdown, Tls};
 use crate::mail::Mailer;
 use crate::page;
 use crate::trace::{self, Tracer};
@@ -119,8 +119,16 @@ impl Parts {
         if management.is_none() {
             routes.public.append(&mut routes.management);
         }
-        let open = accounts.metrics().connections.clone();
-        let limits = Limits { connections: config.http.max_connections, open, ..Limits::default() };
+        let metrics = accounts.metrics();
+        let open = metrics.connections.clone();
+        let held = || metrics.refusals_held.clone();
+        let limits = Limits {
+            connections: config.http.max_connections,
+            open,
+            refusals: Arc::new(Pace::of_requests(held())),
+            floods: Arc::new(Pace::of_connections(held())),
+            ..Limits::default()
+        };
         let refuse: Arc<dyn Refuse> = Arc::clone(&context) as _;
         let mut listeners = JoinSet::new();
         let public = wrap(router::build(Arc::clone(&context), routes.public));

@@ -15,9 +15,9 @@ use h2::{Reason, RecvStream, SendStream};
 use http_body_util::BodyExt;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::timeout;
 use tower::Service;
@@ -50,6 +50,10 @@ impl Exchange {
         Self { respond, usage: Arc::clone(usage), peer, server: Arc::clone(server), is_answered: false }
     }
 
+    pub(super) fn is_given_up(&mut self) -> bool {
+        self.respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
     pub(super) async fn answer(mut self, request: Request<RecvStream>) {
         let is_head = request.method() == Method::HEAD;
         self.is_answered = match self.work(request).await {
@@ -60,8 +64,7 @@ impl Exchange {
 
     async fn work(&mut self, request: Request<RecvStream>) -> Result<Response<Body>, Gone> {
         if let Some(refusal) = refusal(&request) {
-            let refuse = OfPeer { refuse: Arc::clone(&self.server.refuse), peer: self.peer };
-            return Ok(refuse.response(refusal).map(Body::from));
+            return self.refuse(refusal).await;
         }
         let asking = Continue::default();
         let (mut parts, stream) = request.into_parts();
@@ -89,6 +92,19 @@ impl Exchange {
             Poll::Pending
         })
         .await
+    }
+
+    /// In its turn, for the connection goes on.
+    async fn refuse(&mut self, refusal: Refusal) -> Result<Response<Body>, Gone> {
+        let refuse = OfPeer { refuse: Arc::clone(&self.server.refuse), peer: self.peer };
+        let response = refuse.response(refusal).map(Body::from);
+        let Some(mut turn) = self.server.limits.refusals.refuse() else { return Ok(response) };
+        poll_fn(|cx| match self.respond.poll_reset(cx) {
+            Poll::Ready(_) => Poll::Ready(Err(Gone)),
+            Poll::Pending => Pin::new(&mut turn).poll(cx).map(Ok),
+        })
+        .await
+        .map(|()| response)
     }
 
     async fn send(&mut self, response: Response<Body>, is_head: bool) -> Result<(), Gone> {

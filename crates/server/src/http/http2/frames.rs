@@ -1,10 +1,11 @@
 //! Finds where frames and blocks of header fields begin and end (RFC 9113 section 4.1), to bound the time that each
-//! may take. It looks at the nine bytes before a frame, and judges nothing.
+//! may take, and counts what the client gives up. It looks at the nine bytes before a frame, and judges nothing.
 
 use crate::http::preface::PREFACE;
 
 const HEADER_BYTES: usize = 9;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
@@ -16,12 +17,18 @@ pub(super) struct FrameScan {
     /// Bytes of the frame that are still to come.
     left: usize,
     is_in_fields: bool,
+    resets: usize,
 }
 
 impl FrameScan {
     /// Before the preface, which is as a frame of its own.
     pub(super) const fn new() -> Self {
-        Self { header: [0; HEADER_BYTES], seen: 0, left: PREFACE.len(), is_in_fields: false }
+        Self { header: [0; HEADER_BYTES], seen: 0, left: PREFACE.len(), is_in_fields: false, resets: 0 }
+    }
+
+    /// Streams that the client has reset so far.
+    pub(super) const fn resets(&self) -> usize {
+        self.resets
     }
 
     /// Nothing has begun that has not ended.
@@ -58,6 +65,7 @@ impl FrameScan {
         if kind == HEADERS || kind == CONTINUATION {
             self.is_in_fields = flags & END_HEADERS == 0;
         }
+        self.resets += usize::from(kind == RST_STREAM);
     }
 }
 

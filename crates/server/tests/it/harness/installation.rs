@@ -3,6 +3,7 @@
 
 use super::issuer::{Issuer, SigningKey, with};
 use super::program::{PROGRAM, Program, Run, einmal, with_input};
+use crate::metrics::Exposition;
 use einmal::clock::{Clock, SystemClock};
 use einmal_core::otp::{Algorithm, Secret, Totp};
 use reqwest::{Client, Response};
@@ -171,6 +172,17 @@ impl Serving {
     pub(crate) async fn readiness(&self) -> Response {
         let url = format!("http://{}/health/readiness", self.management);
         self.client.get(url).send().await.unwrap()
+    }
+
+    pub(crate) async fn metrics(&self) -> Exposition {
+        let answer = self.client.get(format!("http://{}/metrics", self.management)).send().await.unwrap();
+        Exposition::parse(&answer.text().await.unwrap())
+    }
+
+    /// PINs and passwords, and requests that wait for them to be.
+    pub(crate) async fn being_hashed(&self) -> u64 {
+        let metrics = self.metrics().await;
+        metrics.value("einmal_hashing_running") + metrics.value("einmal_hashing_waiting")
     }
 
     /// The status of readiness, if there is somebody who says so.

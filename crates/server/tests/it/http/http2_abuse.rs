@@ -7,8 +7,10 @@ use super::frames::{
 use super::server::{PROBE, Server, probe};
 use super::streams::{JSON, Streams, request};
 use crate::harness::service::{Service, VERIFY};
-use einmal::http::Limits;
+use einmal::http::{Limits, Pace};
+use einmal::metrics::Counter;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
 
@@ -157,8 +159,6 @@ async fn a_flood_of_resets_ends_the_connection() {
     let server = Server::start().await;
     // Reset before they are seen, CVE-2023-44487.
     let mut client = Frames::connect(server.address).await;
-    let open =
-        |stream| head(stream, END_STREAM, &fields(&[(":method", "GET"), (":path", "/user/2025-1/wait")]));
     let flood: Vec<u8> =
         (1..4_001).step_by(2).flat_map(|stream| [open(stream), reset(stream, CANCEL)].concat()).collect();
     client.try_send(flood).await;
@@ -167,28 +167,81 @@ async fn a_flood_of_resets_ends_the_connection() {
     // And when each has begun to be worked on.
     let mut client = Frames::connect(server.address).await;
     let before = server.calls();
-    let mut streams = (1..).step_by(2);
-    let is_over = async {
-        for begun in 1..2_000 {
-            let stream = streams.next().unwrap();
-            if !client.try_send(open(stream)).await {
-                return;
-            }
-            let deadline = Instant::now() + SHORT;
-            while server.calls() < before + begun {
-                if Instant::now() > deadline {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-            client.try_send(reset(stream, CANCEL)).await;
-        }
-    };
-    is_over.await;
+    begin_and_give_up(&server, &mut client).await;
     assert_eq!(client.end_of(9_999).await, End::GoAway(ENHANCE_YOUR_CALM));
     let begun = server.calls() - before;
     assert!((100..200).contains(&begun), "{begun}");
     assert_goes_on(&server).await;
+}
+
+/// Streams are opened and begun on, and reset, until the client is thrown out.
+async fn begin_and_give_up(server: &Server, client: &mut Frames) {
+    let before = server.calls();
+    let mut streams = (1..).step_by(2);
+    for begun in 1..2_000 {
+        let stream = streams.next().unwrap();
+        if !client.try_send(open(stream)).await {
+            return;
+        }
+        let deadline = Instant::now() + SHORT;
+        while server.calls() < before + begun {
+            if Instant::now() > deadline {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        client.try_send(reset(stream, CANCEL)).await;
+    }
+}
+
+/// Of what is worked on for as long as nobody opens the gate.
+fn open(stream: u32) -> Vec<u8> {
+    head(stream, END_STREAM, &fields(&[(":method", "GET"), (":path", "/user/2025-1/wait")]))
+}
+
+/// Who reconnects when it is thrown out does so less often. Each takes a turn or two, however much it has left behind.
+#[tokio::test]
+async fn where_many_are_thrown_out_each_hears_of_it_in_its_turn() {
+    let held = Counter::default();
+    let floods = Arc::new(Pace::of_connections(held.clone()));
+    let limits = Limits { floods: Arc::clone(&floods), ..Limits::default() };
+    let server = Server::start_with(limits, Duration::ZERO).await;
+    let exhaust = || (0..2_000).for_each(|_| drop(floods.refuse()));
+    let given_up = |stream| [open(stream), reset(stream, CANCEL)].concat();
+    let reset_unseen = (1..101).step_by(2).flat_map(given_up).collect();
+    let opened: Vec<u8> = (51..251).step_by(2).flat_map(open).collect();
+    let both = [(1..41).step_by(2).flat_map(given_up).collect(), opened, reset(249, CANCEL)].concat();
+    for flood in [reset_unseen, both] {
+        exhaust();
+        let (began, before) = (Instant::now(), held.get());
+        let mut client = Frames::connect(server.address).await;
+        client.try_send(flood).await;
+        assert_goes_on(&server).await;
+        assert_eq!(client.end_of(9_999).await, End::GoAway(ENHANCE_YOUR_CALM));
+        assert!(began.elapsed() > Duration::from_millis(400));
+        assert!((1..=2).contains(&(held.get() - before)));
+    }
+    exhaust();
+    let before = held.get();
+    let mut client = Frames::connect(server.address).await;
+    begin_and_give_up(&server, &mut client).await;
+    assert_eq!(client.end_of(9_999).await, End::GoAway(ENHANCE_YOUR_CALM));
+    assert_eq!(held.get(), before + 1);
+}
+
+/// As those do whose connection ends with it.
+#[tokio::test]
+async fn what_is_no_request_over_http_2_is_refused_in_its_turn_and_the_connection_goes_on() {
+    let limits = Limits::default();
+    let refusals = Arc::clone(&limits.refusals);
+    let server = Server::start_with(limits, Duration::ZERO).await;
+    (0..2_000).for_each(|_| drop(refusals.refuse()));
+    let began = Instant::now();
+    let (client, _) = Streams::connect(server.address).await;
+    let answer = client.request(request("POST", PROBE, &[JSON, ("host", "b")]), OTP).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "bad-request"));
+    assert!(began.elapsed() > Duration::from_millis(400));
+    assert_eq!(client.probe(OTP).await, 204);
 }
 
 #[tokio::test]

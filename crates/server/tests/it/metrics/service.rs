@@ -3,12 +3,15 @@
 use super::{Exposition, growth};
 use crate::harness::issuer::{Answer, KEYS};
 use crate::harness::service::{SECRET, Service, VERIFY};
+use crate::harness::wire::JSON;
 use crate::http::client::{Client, within_patience};
 use einmal::clock::Clock;
 use einmal_core::account::AccountId;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 fn requests(method: &str, route: &str, status: u16) -> String {
     format!("einmal_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}")
@@ -153,6 +156,55 @@ async fn connections_and_the_hash_pool_are_gauges() {
     drop((release, places));
     working.await.unwrap().unwrap().unwrap_err();
     within_patience("ending", async { while service.metric("einmal_hashing_waiting").await > 0 {} }).await;
+}
+
+#[tokio::test]
+async fn refusals_that_no_throttle_bounds_leave_at_500_a_second_and_who_is_known_waits_for_none() {
+    let service = Service::start().await;
+    service.provision_device("alice").await;
+    let held = "einmal_refusals_held_total";
+    for (line, status) in [(format!("POST {VERIFY}"), 401), ("GET /nothing".to_owned(), 404)] {
+        let request = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
+        // On a crowded machine they may come no faster than they leave.
+        within_patience("one that waits", async {
+            let refused =
+                async || assert!(flood(&service, request.as_bytes(), status).await >= AT_500_A_SECOND);
+            while growth(&service, [held], refused).await == [0] {}
+        })
+        .await;
+    }
+    let wrong = json!({ "otp": service.wrong_code(0) }).to_string();
+    let wrong = service.verify_request("alice", &[JSON], wrong);
+    let more = growth(&service, [held], async || {
+        for _ in 0..3 {
+            flood(&service, &wrong, 404).await;
+        }
+        assert_eq!(service.verify("alice", &service.code(0)).await, 404);
+    });
+    assert_eq!(more.await, [0]);
+}
+
+/// Without the first 100 of what `flood` sends.
+const AT_500_A_SECOND: Duration = Duration::from_secs(1);
+
+/// 600 times from 60 clients, and how long it took.
+async fn flood(service: &Service, request: &[u8], status: u16) -> Duration {
+    const CLIENTS: usize = 60;
+    const EACH: usize = 10;
+    let began = Instant::now();
+    let mut flood = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let mut client = service.connect().await;
+        let requests = request.repeat(EACH);
+        flood.spawn(async move {
+            client.send(requests).await;
+            for _ in 0..EACH {
+                assert_eq!(client.answer().await.status, status);
+            }
+        });
+    }
+    flood.join_all().await;
+    began.elapsed()
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn begin_to_make_accounts(site: &Installation, serving: &Serving) -> usize
     loop {
         // In this order, so that none is counted twice.
         let done = audited(&serving.program.stdout()).len();
-        let going_on = being_hashed(serving).await;
+        let going_on = usize::try_from(serving.being_hashed().await).unwrap();
         if going_on >= PUTS / 2 {
             drop((asked, client));
             conversation.abort();
@@ -87,16 +87,6 @@ async fn begin_to_make_accounts(site: &Installation, serving: &Serving) -> usize
         }
         assert!(Instant::now() < deadline, "not at many of them: {}", serving.program.stdout());
     }
-}
-
-async fn being_hashed(serving: &Serving) -> usize {
-    let metrics = serving.client.get(format!("http://{}/metrics", serving.management)).send().await;
-    let metrics = metrics.unwrap().text().await.unwrap();
-    let gauge = |name: &str| {
-        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<usize>().ok());
-        value.unwrap_or_else(|| panic!("no {name} in {metrics}"))
-    };
-    gauge("einmal_hashing_running ") + gauge("einmal_hashing_waiting ")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
