@@ -94,11 +94,13 @@ impl Site {
 
     /// The whole of it: quiet, under the flood, and after it. `flood` returns when it is in force.
     pub(super) async fn withstands(mut self, what: &str, flood: impl AsyncFn(&Self) -> JoinSet<()>) -> Self {
-        let (rounds, count) = if is_long() { (5, 400) } else { (1, 60) };
+        let (rounds, count) = if is_long() { (5, 300) } else { (1, 60) };
         let (mut quiet, mut during) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             quiet.push(self.well_behaved(count).await);
             let flood = flood(&self).await;
+            // While all of it begins at once, it is another one.
+            self.well_behaved(count / 2).await;
             during.push(self.well_behaved(count).await);
             drop(flood);
             self.has_recovered().await;
